@@ -1,0 +1,78 @@
+//! The command line: one file a command, settings resolved once, and the only room that prints.
+#![expect(clippy::disallowed_methods, reason = "this room wires the others to the process it runs in")]
+
+pub mod project;
+pub mod settings;
+pub mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Kind, Result};
+use project::Project;
+use settings::Settings;
+use terminal::Terminal;
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "meow",
+    version,
+    about = "Runs a project's workflows, remembers every execution in git, and plans the next one with what it learnt.",
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub struct Line {
+    #[command(flatten)]
+    global: settings::Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// What every command is handed.
+#[derive(Debug)]
+pub struct Context {
+    /// Settings, resolved once.
+    pub settings: Settings,
+    /// The only way to print.
+    pub terminal: Terminal,
+}
+
+impl Context {
+    /// Returns the project around the current folder.
+    ///
+    /// # Errors
+    /// The repository cannot be opened.
+    pub fn project(&self) -> Result<Project> {
+        Project::find(&self.settings)
+    }
+}
+
+/// Runs the program and returns its exit code.
+pub fn main() -> ExitCode {
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(usage) => return terminal::usage(&usage),
+    };
+    let settings = match Settings::resolve(&line.global) {
+        Ok(settings) => settings,
+        Err(error) => return ExitCode::from(Terminal::plain().fail(&error)),
+    };
+    let terminal = Terminal::new(&settings);
+    let context = Context { settings, terminal };
+    ExitCode::from(match dispatch(&line.command, &context) {
+        Ok(code) => code,
+        Err(error) if error.kind() == Kind::Closed => 0,
+        Err(error) => context.terminal.fail(&error),
+    })
+}
+
+fn dispatch(command: &Command, context: &Context) -> Result<u8> {
+    let _ = context;
+    match *command {}
+}

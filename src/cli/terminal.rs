@@ -1,0 +1,98 @@
+//! The only place that prints: results to stdout, talk to stderr, a broken pipe is success.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use super::settings::Settings;
+use crate::error::{Error, Kind, Result};
+
+/// Prints results and talk.
+#[derive(Debug)]
+pub struct Terminal {
+    quiet: bool,
+    verbose: bool,
+    /// Whether talk may be coloured.
+    pub color_err: bool,
+    /// Whether results may be coloured.
+    pub color_out: bool,
+    /// Whether a person watches stderr.
+    pub watched: bool,
+}
+
+impl Terminal {
+    /// Returns the printer for these settings.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            quiet: settings.quiet,
+            verbose: settings.verbose,
+            color_err: settings.color_err,
+            color_out: settings.color_out,
+            watched: settings.watched,
+        }
+    }
+
+    /// Returns a printer without colour, for what goes wrong before there are settings.
+    pub fn plain() -> Self {
+        Self { quiet: false, verbose: false, color_err: false, color_out: false, watched: false }
+    }
+
+    /// Writes a result to stdout, with a line end.
+    ///
+    /// # Errors
+    /// [`Kind::Closed`] where the reader went away; otherwise what the system says.
+    pub fn result(&self, text: &str) -> Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())
+            .and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") })
+            .and_then(|()| out.flush())
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::BrokenPipe => Error::new(Kind::Closed, "the reader of the output went away"),
+                _ => Error::store("stdout cannot be written").cause(error),
+            })
+    }
+
+    /// Says a line of talk on stderr, unless quiet.
+    pub fn say(&self, line: &str) {
+        if !self.quiet {
+            self.line(line);
+        }
+    }
+
+    /// Says a line that only `--verbose` wants.
+    pub fn detail(&self, line: &str) {
+        if self.verbose {
+            self.line(line);
+        }
+    }
+
+    /// Warns, also when quiet.
+    pub fn warn(&self, what: &str) {
+        self.line(&format!("{}: {what}", self.painted("33", "warning")));
+    }
+
+    /// Says an error with its hint; returns its exit code.
+    pub fn fail(&self, error: &Error) -> u8 {
+        self.line(&format!("{}: {error}", self.painted("31", "error")));
+        if let Some(hint) = error.hint_text() {
+            self.line(&format!("{}: {hint}", self.painted("36", "hint")));
+        }
+        error.exit_code()
+    }
+
+    /// Returns `text` for stderr in the colour of an ANSI code, where colour is wanted.
+    pub fn painted(&self, code: &str, text: &str) -> String {
+        if self.color_err { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    /// Writes one line to stderr; nobody is left to tell when that fails.
+    #[expect(clippy::unused_self, reason = "printing goes through the printer")]
+    fn line(&self, line: &str) {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+}
+
+/// Prints what clap has to say; help and version go to stdout and are no error.
+pub(super) fn usage(usage: &clap::Error) -> ExitCode {
+    let _ = usage.print();
+    ExitCode::from(if usage.use_stderr() { 2 } else { 0 })
+}

@@ -1,0 +1,139 @@
+//! What happens during an execution, as one stream with many listeners.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::workflow::StepId;
+
+/// One thing that happened. Times are milliseconds since the execution began.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The execution began.
+    Started {
+        /// The wall time.
+        at: Timestamp,
+    },
+    /// An attempt's process runs.
+    AttemptStarted {
+        /// The step.
+        step: StepId,
+        /// 1 for the first try.
+        attempt: u32,
+        /// The slot, from 0.
+        slot: u32,
+        /// When everything it needs had passed.
+        ready_ms: u64,
+        /// When it started.
+        started_ms: u64,
+    },
+    /// An attempt ended.
+    AttemptFinished {
+        /// The step.
+        step: StepId,
+        /// 1 for the first try.
+        attempt: u32,
+        /// The slot, from 0.
+        slot: u32,
+        /// When everything it needs had passed.
+        ready_ms: u64,
+        /// When it started.
+        started_ms: u64,
+        /// How long it ran.
+        duration_ms: f64,
+        /// How it ended.
+        ending: Ending,
+        /// What it used.
+        usage: Usage,
+    },
+    /// A failed attempt will be tried again.
+    RetryScheduled {
+        /// The step.
+        step: StepId,
+        /// The number of the coming attempt.
+        attempt: u32,
+        /// The wait before it.
+        wait_ms: u64,
+    },
+    /// A step will not run.
+    StepSkipped {
+        /// The step.
+        step: StepId,
+        /// Why: its condition, a failed need, manual, not selected.
+        reason: String,
+    },
+    /// Something went wrong around the steps, such as a log that cannot be written.
+    Warned {
+        /// What.
+        what: String,
+    },
+    /// The execution ended.
+    Finished {
+        /// How.
+        outcome: ExecutionOutcome,
+        /// Its wall time.
+        duration_ms: f64,
+    },
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExecutionOutcome {
+    /// Every selected step passed or was left out on purpose.
+    Passed,
+    /// A step failed.
+    Failed,
+    /// A person or a signal stopped it.
+    Cancelled,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "ending", rename_all = "kebab-case")]
+pub enum Ending {
+    /// It exited by itself; 0 is success.
+    Exited {
+        /// The exit code.
+        code: i32,
+    },
+    /// A signal ended it.
+    Signaled {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// meow stopped it at its time limit.
+    TimedOut {
+        /// The limit.
+        limit_ms: u64,
+    },
+    /// meow stopped it because the execution was stopped.
+    Cancelled,
+    /// It never started.
+    NotStarted {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Ending {
+    /// Returns whether the attempt did what it should.
+    pub const fn passed(&self) -> bool {
+        matches!(self, Self::Exited { code: 0 })
+    }
+}
+
+/// What an attempt used; absent where the platform does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Processor time in user mode, with reaped children.
+    pub user_ms: Option<u64>,
+    /// Processor time in the kernel, with reaped children.
+    pub system_ms: Option<u64>,
+    /// Largest resident set of any of its processes.
+    pub peak_memory_bytes: Option<u64>,
+    /// Bytes read, with reaped children.
+    pub read_bytes: Option<u64>,
+    /// Bytes written, with reaped children.
+    pub written_bytes: Option<u64>,
+}

@@ -1,0 +1,70 @@
+//! The nouns of learning: patterns, as they are written to `.meow/patterns` and handed to the plan and to reports.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Interval, Odds};
+
+/// Everything learnt, by workflow name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Knowledge {
+    /// Patterns by workflow name.
+    pub workflows: BTreeMap<String, WorkflowPattern>,
+}
+
+/// What is learnt about one workflow; one file under `.meow/patterns`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkflowPattern {
+    /// Executions seen.
+    pub executions: u64,
+    /// Executions a week over the time seen, at least over one week.
+    pub executions_per_week: f64,
+    /// The wall time of passed executions, in milliseconds.
+    pub duration_ms: Option<Interval>,
+    /// The odds that an execution fails.
+    pub failure: Option<Odds>,
+    /// The steps, sorted by step, then machine class; the entry without a machine is over all of them.
+    pub steps: Vec<Pattern>,
+}
+
+/// What is learnt about one step on one machine class, or on all.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Pattern {
+    /// The step's id.
+    pub step: String,
+    /// The machine class; absent where it is over all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+    /// Attempts that passed or failed.
+    pub attempts: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// Attempts that passed after an earlier attempt of the same execution had failed.
+    pub retries_passed: u64,
+    /// Attempts that followed a failed one of the same execution.
+    pub retries: u64,
+    /// Duration of passed attempts in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<Interval>,
+    /// Longest passed attempt in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_ms: Option<f64>,
+    /// The odds that a first attempt fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Odds>,
+    /// Peak memory in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<Interval>,
+    /// Time between ready and started, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_ms: Option<Interval>,
+    /// The share of executions in which it was on the critical path, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub critical_share: Option<f64>,
+    /// How much longer it could take without delaying the end, median in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slack_ms: Option<f64>,
+}

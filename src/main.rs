@@ -1,0 +1,7 @@
+//! The program `meow`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    meow::cli::main()
+}

@@ -1,0 +1,55 @@
+//! What is known beforehand about a workflow's steps; the plan does not know where it comes from.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::workflow::StepId;
+
+/// Everything known beforehand about one workflow's steps.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Hints {
+    /// By step; a step that is absent is unknown.
+    pub steps: BTreeMap<StepId, StepHint>,
+}
+
+/// What is known beforehand about one step.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StepHint {
+    /// Its duration in milliseconds when it passes.
+    pub duration_ms: Option<Interval>,
+    /// The odds that an attempt fails.
+    pub failure: Option<Odds>,
+    /// The share of failed attempts whose retry on the same inputs passed.
+    pub retry_pays: Option<Odds>,
+    /// Memory it is likely to stay below (p90 of its peaks), in bytes.
+    pub peak_memory_bytes: Option<u64>,
+    /// A learnt time limit in milliseconds, never below the floor; absent with few samples.
+    pub timeout_ms: Option<u64>,
+}
+
+/// A predicted quantity with its spread and the samples behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Undercut by one in ten.
+    pub p10: f64,
+    /// The median.
+    pub p50: f64,
+    /// Exceeded by one in ten.
+    pub p90: f64,
+    /// How many samples it rests on.
+    pub n: u64,
+}
+
+/// A probability with a 90 % credible interval and the samples behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Odds {
+    /// Posterior mean, 0 to 1.
+    pub mean: f64,
+    /// The 5 % quantile of the posterior.
+    pub low: f64,
+    /// The 95 % quantile of the posterior.
+    pub high: f64,
+    /// How many trials it rests on.
+    pub n: u64,
+}

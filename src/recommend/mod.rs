@@ -1,0 +1,70 @@
+//! What to change, with evidence, gain, confidence and risk.
+
+use serde::{Deserialize, Serialize};
+
+/// A proposed change; one file under `.meow/recommendations`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Advice {
+    /// A hash of rule and target: the same finding keeps its id.
+    pub id: String,
+    /// The rule that speaks: `timeout`, `retry`, `slots`, `dominant-step`, `always-fails`.
+    pub rule: String,
+    /// The workflow it is about.
+    pub workflow: String,
+    /// The step, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// One line for people.
+    pub title: String,
+    /// Why, with the numbers.
+    pub rationale: String,
+    /// Executions that prove it, latest first, at most ten.
+    pub evidence: Vec<String>,
+    /// How many executions or attempts it rests on.
+    pub n: u64,
+    /// Expected gain in minutes a week.
+    pub gain: Gain,
+    /// The probability that the gain is above zero, 0 to 1.
+    pub confidence: f64,
+    /// What it takes, in minutes of a person.
+    pub effort_minutes: f64,
+    /// What may go wrong.
+    pub risk: Risk,
+    /// The lower bound of the gain divided by the effort.
+    pub priority: f64,
+    /// The change of the workflow file, where there is one to make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+}
+
+/// Minutes a week, with a 90 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Gain {
+    /// The 5 % quantile.
+    pub low: f64,
+    /// The median.
+    pub median: f64,
+    /// The 95 % quantile.
+    pub high: f64,
+}
+
+/// What may go wrong when a change is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// No run that passed before would have ended otherwise.
+    Low,
+    /// It can hide or delay a failure.
+    Medium,
+    /// It needs a person's judgement.
+    High,
+}
+
+/// One key of the workflow file, or one flag, with its new value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The key, as in `steps.test.timeout`, or the flag, as in `--slots`.
+    pub key: String,
+    /// The value as TOML.
+    pub value: String,
+}

@@ -1,0 +1,132 @@
+//! The stored facts of executions and their attempts: the nouns that live for years, and how events become them.
+
+pub mod digest;
+pub mod outcome;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use digest::{Digest, ExecutionId, RecordId};
+pub use outcome::Outcome;
+
+/// The facts of one execution of a workflow; every record of it shares them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Execution {
+    /// A random id, or for imported executions one derived from the source's own id.
+    pub id: ExecutionId,
+    /// The workflow's name.
+    pub workflow: String,
+    /// When it began, to the second.
+    pub started_at: Timestamp,
+    /// Wall time from start to end in milliseconds; absent while it runs and where it was interrupted.
+    pub duration_ms: Option<f64>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What started it: `person`, `hook:<event>`, `record`, `import:<format>`.
+    pub trigger: String,
+    /// The machine class it ran on: `linux-x86_64-2c-16g`.
+    pub machine: Option<String>,
+    /// Slots it could use at once.
+    pub slots: Option<u32>,
+    /// Values of the variables declared `record = true`.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// The state of the sources it ran on.
+    #[serde(default)]
+    pub source: Source,
+}
+
+/// The state of a repository's sources at the start of an execution. `.meow`'s own data never counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The commit that was checked out.
+    pub commit: Option<Digest>,
+    /// The tree that committing the work tree would give.
+    pub tree: Option<Digest>,
+    /// The patch-id of that commit.
+    pub patch: Option<Digest>,
+    /// The patch-id of everything since the merge base with the default branch.
+    pub range_patch: Option<Digest>,
+    /// Whether the work tree differed from the commit.
+    pub dirty: Option<bool>,
+    /// The default branch by name, any other as a keyed hash.
+    pub branch: Option<String>,
+}
+
+/// The facts of one try at one step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The step's id.
+    pub step: String,
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// When everything it needs had passed, in milliseconds since the execution began.
+    pub ready_ms: Option<u64>,
+    /// When it started, in milliseconds since the execution began.
+    pub started_ms: u64,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: Option<f64>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its exit code, where it exited.
+    pub exit_code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Whether meow stopped it for running too long.
+    pub timed_out: bool,
+    /// Processor time in user mode, with reaped children, in milliseconds.
+    pub user_ms: Option<u64>,
+    /// Processor time in the kernel, with reaped children, in milliseconds.
+    pub system_ms: Option<u64>,
+    /// Largest resident set of any of its processes, in bytes.
+    pub peak_memory_bytes: Option<u64>,
+    /// Bytes it read from storage and pipes (`rchar`), with reaped children.
+    pub read_bytes: Option<u64>,
+    /// Bytes it wrote (`wchar`), with reaped children.
+    pub written_bytes: Option<u64>,
+    /// The slot it ran in, from 0.
+    pub slot: Option<u32>,
+    /// Ids of the steps it waited for.
+    pub needs: Vec<String>,
+    /// Hash of the step's command text before variables are filled in.
+    pub command: Option<Digest>,
+    /// Bytes of its inputs, known at the start.
+    pub inputs_bytes: Option<u64>,
+    /// What was predicted for it at its start.
+    pub predicted: Option<Predicted>,
+    /// Named numbers measured by or for it.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// What was predicted for an attempt before it started.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Predicted {
+    /// Duration undercut by one attempt in ten, in milliseconds.
+    pub p10_ms: f64,
+    /// Median duration in milliseconds.
+    pub p50_ms: f64,
+    /// Duration exceeded by one attempt in ten, in milliseconds.
+    pub p90_ms: f64,
+    /// Probability that it fails, 0 to 1.
+    pub failure: f64,
+}
+
+/// One row of the store: an attempt with its execution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The execution, shared by its records.
+    pub execution: Arc<Execution>,
+    /// The attempt.
+    pub attempt: Attempt,
+}
+
+impl Record {
+    /// Returns the record's id: a hash of execution, step and attempt number.
+    pub fn id(&self) -> RecordId {
+        RecordId::of(self.execution.id, &self.attempt.step, self.attempt.attempt)
+    }
+}

@@ -1,0 +1,1 @@
+//! Text in, text out without secrets; and text that is safe to show.

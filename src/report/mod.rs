@@ -1,0 +1,1 @@
+//! Pages as plain data, rendered as text, Markdown and JSON.

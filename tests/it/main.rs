@@ -1,0 +1,5 @@
+//! All integration tests in one binary, so that arrow, parquet and gix link once.
+#![expect(clippy::disallowed_methods, reason = "tests play the person, who may do anything")]
+
+mod laws;
+mod space;
