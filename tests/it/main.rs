@@ -1,5 +1,6 @@
 //! All integration tests in one binary, so that arrow, parquet and gix link once.
 #![expect(clippy::disallowed_methods, reason = "tests play the person, who may do anything")]
 
+mod golden;
 mod laws;
 mod space;
