@@ -4,6 +4,7 @@
 pub mod project;
 pub mod settings;
 pub mod terminal;
+pub mod workflows;
 
 use std::process::ExitCode;
 
