@@ -3,5 +3,6 @@
 
 mod git_state;
 mod golden;
+mod hooks;
 mod laws;
 mod space;
