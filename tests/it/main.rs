@@ -2,6 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "tests play the person, who may do anything")]
 
 mod formulas;
+mod git_state;
 mod golden;
+mod hooks;
 mod laws;
 mod space;
