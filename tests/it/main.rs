@@ -3,5 +3,6 @@
 
 mod golden;
 mod laws;
+mod learn;
 mod null;
 mod space;
