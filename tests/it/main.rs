@@ -6,4 +6,6 @@ mod git_state;
 mod golden;
 mod hooks;
 mod laws;
+mod learn;
+mod null;
 mod space;
