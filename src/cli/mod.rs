@@ -2,7 +2,9 @@
 #![expect(clippy::disallowed_methods, reason = "this room wires the others to the process it runs in")]
 
 pub mod demo;
+pub mod execute;
 pub mod hooks;
+pub mod machine;
 pub mod project;
 pub mod settings;
 pub mod terminal;
@@ -37,6 +39,7 @@ pub struct Line {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
+    Execute(execute::Args),
     /// Put in, take out or show the hook that seals records into commits
     Hooks(hooks::Args),
 }
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: &Command, context: &Context) -> Result<u8> {
     match command {
         Command::Demo(args) => demo::run(args, context),
+        Command::Execute(args) => execute::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
     }
 }
