@@ -2,6 +2,9 @@
 #![expect(clippy::disallowed_methods, reason = "this room wires the others to the process it runs in")]
 
 pub mod demo;
+pub mod hooks;
+pub mod init;
+pub mod list;
 pub mod project;
 pub mod settings;
 pub mod terminal;
@@ -36,6 +39,10 @@ pub struct Line {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
+    /// Put in, take out or show the hook that seals records into commits
+    Hooks(hooks::Args),
+    Init(init::Args),
+    List(list::Args),
 }
 
 /// What every command is handed.
@@ -79,5 +86,8 @@ pub fn main() -> ExitCode {
 fn dispatch(command: &Command, context: &Context) -> Result<u8> {
     match command {
         Command::Demo(args) => demo::run(args, context),
+        Command::Hooks(args) => hooks::run(args, context),
+        Command::Init(args) => init::run(args, context),
+        Command::List(args) => list::run(args, context),
     }
 }

@@ -2,6 +2,10 @@
 #![expect(clippy::disallowed_methods, reason = "tests play the person, who may do anything")]
 
 mod formulas;
+mod git_state;
 mod golden;
+mod hooks;
+mod init;
 mod laws;
+mod list;
 mod space;
