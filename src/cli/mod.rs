@@ -5,6 +5,9 @@ pub mod demo;
 pub mod execute;
 pub mod hooks;
 pub mod machine;
+pub mod hooks;
+pub mod init;
+pub mod list;
 pub mod project;
 pub mod settings;
 pub mod terminal;
@@ -42,6 +45,10 @@ enum Command {
     Execute(execute::Args),
     /// Put in, take out or show the hook that seals records into commits
     Hooks(hooks::Args),
+    /// Put in, take out or show the hook that seals records into commits
+    Hooks(hooks::Args),
+    Init(init::Args),
+    List(list::Args),
 }
 
 /// What every command is handed.
@@ -87,5 +94,8 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Demo(args) => demo::run(args, context),
         Command::Execute(args) => execute::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
+        Command::Hooks(args) => hooks::run(args, context),
+        Command::Init(args) => init::run(args, context),
+        Command::List(args) => list::run(args, context),
     }
 }
