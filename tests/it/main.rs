@@ -3,4 +3,6 @@
 
 mod golden;
 mod laws;
+mod schema;
 mod space;
+mod store;
