@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this room wires the others to the process it runs in")]
 
 pub mod hooks;
+pub mod identity;
 pub mod project;
 pub mod settings;
 pub mod terminal;
