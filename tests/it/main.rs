@@ -9,5 +9,6 @@ mod laws;
 mod learn;
 mod null;
 mod schema;
+mod sealing;
 mod space;
 mod store;
