@@ -11,4 +11,7 @@ mod laws;
 mod learn;
 mod null;
 mod list;
+mod schema;
+mod sealing;
 mod space;
+mod store;
