@@ -5,4 +5,5 @@ mod golden;
 mod laws;
 mod learn;
 mod null;
+mod recommend;
 mod space;
