@@ -1,9 +1,12 @@
 //! The command line: one file a command, settings resolved once, and the only room that prints.
 #![expect(clippy::disallowed_methods, reason = "this room wires the others to the process it runs in")]
 
+pub mod demo;
+pub mod hooks;
 pub mod project;
 pub mod settings;
 pub mod terminal;
+pub mod workflows;
 
 use std::process::ExitCode;
 
@@ -32,7 +35,11 @@ pub struct Line {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Demo(demo::Args),
+    /// Put in, take out or show the hook that seals records into commits
+    Hooks(hooks::Args),
+}
 
 /// What every command is handed.
 #[derive(Debug)]
@@ -73,6 +80,8 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(command: &Command, context: &Context) -> Result<u8> {
-    let _ = context;
-    match *command {}
+    match command {
+        Command::Demo(args) => demo::run(args, context),
+        Command::Hooks(args) => hooks::run(args, context),
+    }
 }
