@@ -3,6 +3,7 @@
 
 mod golden;
 mod laws;
+mod learn;
 mod null;
 mod report;
 mod space;
