@@ -63,10 +63,11 @@ pub fn prose(text: &str) -> String {
     while let Some(letter) = letters.next() {
         let active = matches!(
             letter,
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '!' | '|' | '~' | '&' | '@' | '$' | '"'
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '!' | '|' | '~' | '&' | '@' | '$'
         );
         let opens_a_list = matches!(letter, '-' | '+' | '=' | '.' | ')')
             && shown.len() == word.len()
+            && letters.peek().is_none_or(|next| next.is_whitespace() || *next == letter)
             && word.chars().all(|letter| letter.is_ascii_digit());
         let parted = matches!(letter, '@' | '#')
             || (letter == ':' && letters.peek() == Some(&'/'))
@@ -151,6 +152,9 @@ mod tests {
             ("&amp; \\ **", "&#38;amp; &#92; &#42;&#42;"),
             ("- a - b", "&#45; a - b"),
             ("12. a 1.5", "12&#46; a 1.5"),
+            ("1.5 s", "1.5 s"),
+            ("+50 %", "+50 %"),
+            ("---", "&#45;--"),
         ] {
             assert_eq!(prose(text), shown);
         }

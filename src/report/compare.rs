@@ -277,7 +277,7 @@ impl Judge {
         let Some(shift) = statistics::shift(logs, self.duration_error) else {
             return (DurationVerdict::FewRuns, None);
         };
-        let ratio = Ratio { low: shift.low.exp(), median: shift.median.exp(), high: shift.high.exp() };
+        let ratio = Ratio { low: rounded(shift.low), median: rounded(shift.median), high: rounded(shift.high) };
         let base: Vec<f64> = logs.iter().flat_map(|pair| pair.0.iter().map(|log| log.exp())).collect();
         let moved = statistics::interval(&base).map_or(0.0, |base| (base.p50 * (ratio.median - 1.0)).abs());
         let relevant = shift.median.abs() >= RELEVANT_SHARE.ln_1p() && moved >= RELEVANT_MS;
@@ -348,6 +348,11 @@ fn enough(pairs: &[(Vec<f64>, Vec<f64>)]) -> bool {
 fn logarithms(pairs: &[(Vec<f64>, Vec<f64>)]) -> Vec<(Vec<f64>, Vec<f64>)> {
     let logs = |values: &[f64]| values.iter().map(|value| value.ln()).collect();
     pairs.iter().map(|(base, head)| (logs(base), logs(head))).collect()
+}
+
+/// Returns the ratio behind a logarithm, to four places: more would differ between machines.
+fn rounded(log: f64) -> f64 {
+    (log.exp() * 10_000.0).round() / 10_000.0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of steps")]

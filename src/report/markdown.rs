@@ -44,7 +44,8 @@ fn blocks(blocks: &[Block], most: usize) -> Vec<String> {
 fn block(block: &Block, most: usize) -> String {
     match block {
         Block::Title(title) => format!("### {}", line(title)),
-        Block::Lead(lines) => lines.iter().map(line).collect::<Vec<_>>().join("<br>\n"),
+        Block::Lead(lines) if lines.len() == 1 => line(&lines[0]),
+        Block::Lead(lines) => lines.iter().map(|one| format!("- {}", line(one))).collect::<Vec<_>>().join("\n"),
         Block::Paragraph(text) => line(text),
         Block::Note(note) => format!("<sub>{}</sub>", line(note)),
         Block::Table(table) => rows(table, most),

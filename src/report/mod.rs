@@ -1,7 +1,9 @@
 //! Pages as plain data, rendered as text, Markdown and JSON.
 
+pub mod analysis;
 pub mod compare;
 pub mod document;
+pub mod executions;
 pub mod format;
 pub mod losses;
 mod markdown;
@@ -11,8 +13,10 @@ mod statistics;
 mod text;
 mod words;
 
+pub use analysis::{Analysis, analysis};
 pub use compare::{Comparison, Names, compare};
 pub use document::Document;
+pub use executions::{Log, Single, Status, find, log, single, status};
 pub use losses::{Losses, losses};
 pub use markdown::{LIMIT, MARKER, markdown};
 pub use sides::{Side, Sources, by_source, by_week};

@@ -6,5 +6,6 @@ mod golden;
 mod laws;
 mod learn;
 mod null;
+mod pages;
 mod report;
 mod space;

@@ -152,6 +152,7 @@ fn cells(change: &Change) -> [Piece; 5] {
 }
 
 fn verdict(change: &Change) -> Piece {
+    let head = &change.head;
     let failing = match change.failure {
         FailureVerdict::NewFailure => Some("fails now"),
         FailureVerdict::MoreFailures => Some("fails more often"),
@@ -161,6 +162,7 @@ fn verdict(change: &Change) -> Piece {
         (Some(failing), Some(duration)) => strong(format!("{failing}, {duration}")),
         (Some(claim), None) | (None, Some(claim)) => strong(claim),
         (None, None) => words(match change.duration {
+            DurationVerdict::FewRuns if head.failed > 0 && head.duration_ms.is_none() => "no passed run",
             DurationVerdict::FewRuns => "too few runs",
             DurationVerdict::OtherMachine => "other machine class",
             DurationVerdict::New => "new",

@@ -1,6 +1,8 @@
 //! Pages put into words.
 
+mod analysis;
 mod comparison;
+mod executions;
 mod losses;
 
 use super::document::{Block, Table, name, words};
