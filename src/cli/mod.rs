@@ -1,6 +1,8 @@
 //! The command line: one file a command, settings resolved once, and the only room that prints.
 #![expect(clippy::disallowed_methods, reason = "this room wires the others to the process it runs in")]
 
+pub mod hooks;
+pub mod identity;
 pub mod project;
 pub mod settings;
 pub mod terminal;
@@ -32,7 +34,10 @@ pub struct Line {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Put in, take out or show the hook that seals records into commits
+    Hooks(hooks::Args),
+}
 
 /// What every command is handed.
 #[derive(Debug)]
@@ -73,6 +78,7 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(command: &Command, context: &Context) -> Result<u8> {
-    let _ = context;
-    match *command {}
+    match command {
+        Command::Hooks(args) => hooks::run(args, context),
+    }
 }

@@ -208,7 +208,7 @@ fn worktrees_bare_repositories_and_unborn_branches() {
 #[test]
 fn a_patch_id_survives_a_rebase_and_a_squash() {
     let space = Space::repository();
-    let long: String = (0..40).map(|line| format!("line {line}\n")).collect();
+    let long = (0..40).map(|line| format!("line {line}\n")).collect::<Vec<_>>().concat();
     space.write("long", &long);
     space.git(&["add", "."]);
     space.git(&["commit", "--quiet", "--message=long"]);

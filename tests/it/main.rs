@@ -3,6 +3,7 @@
 
 mod git_state;
 mod golden;
+mod hooks;
 mod laws;
 mod learn;
 mod null;
