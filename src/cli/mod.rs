@@ -1,11 +1,13 @@
 //! The command line: one file a command, settings resolved once, and the only room that prints.
 #![expect(clippy::disallowed_methods, reason = "this room wires the others to the process it runs in")]
 
+pub mod demo;
 pub mod hooks;
 pub mod identity;
 pub mod project;
 pub mod settings;
 pub mod terminal;
+pub mod workflows;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,7 @@ pub struct Line {
 /// The commands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     /// Put in, take out or show the hook that seals records into commits
     Hooks(hooks::Args),
 }
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: &Command, context: &Context) -> Result<u8> {
     match command {
+        Command::Demo(args) => demo::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
     }
 }

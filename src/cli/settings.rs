@@ -1,6 +1,7 @@
 //! What was typed and what the environment says, resolved once into plain values; the only reader of the environment.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
@@ -69,6 +70,10 @@ pub struct Settings {
     pub slots: Option<u32>,
     /// The clock.
     pub clock: Clock,
+    /// This program's own file.
+    pub program: PathBuf,
+    /// Where programs are looked for.
+    search_path: OsString,
 }
 
 impl Settings {
@@ -110,7 +115,22 @@ impl Settings {
             git_dir: text("GIT_DIR").map(|folder| here.join(folder)),
             slots: slots(text("MEOW_SLOTS"))?,
             clock: clock(text("MEOW_CLOCK"))?,
+            program: env::current_exe()
+                .map_err(|error| Error::new(Kind::Bug, "this program does not find itself").cause(error))?,
+            search_path: env::var_os("PATH").unwrap_or_default(),
         })
+    }
+
+    /// Returns whether `program` can be found and is a file.
+    pub fn finds_program(&self, program: &str) -> bool {
+        env::split_paths(&self.search_path).any(|folder| folder.join(program).is_file())
+    }
+
+    /// Returns the search path with this program's folder in front, so that hooks find this very program.
+    pub fn path_with_program(&self) -> OsString {
+        let own = self.program.parent().map(PathBuf::from);
+        env::join_paths(own.into_iter().chain(env::split_paths(&self.search_path)))
+            .unwrap_or_else(|_| self.search_path.clone())
     }
 }
 
