@@ -10,4 +10,6 @@ mod learn;
 mod null;
 mod pages;
 mod report;
+mod schema;
 mod space;
+mod store;
