@@ -11,5 +11,6 @@ mod null;
 mod pages;
 mod report;
 mod schema;
+mod recommend;
 mod space;
 mod store;
