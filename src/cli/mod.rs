@@ -3,6 +3,7 @@
 
 pub mod demo;
 pub mod hooks;
+pub mod identity;
 pub mod project;
 pub mod settings;
 pub mod terminal;

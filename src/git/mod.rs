@@ -64,7 +64,9 @@ impl Repository {
     /// # Errors
     /// There is no readable repository.
     pub fn open(path: &Path) -> Result<Self> {
-        Ok(Self { inner: open(path, Options::isolated())? })
+        // Halves the time for reading many blobs of one kind.
+        let options = Options::isolated().config_overrides(["core.deltaBaseCacheLimit=96m"]);
+        Ok(Self { inner: open(path, options)? })
     }
 
     /// Returns the top of the work tree; a bare repository has none.
