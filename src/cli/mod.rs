@@ -7,7 +7,9 @@ pub mod history;
 pub mod hook;
 pub mod hooks;
 pub mod identity;
+pub mod learn;
 pub mod project;
+pub mod recommendations;
 pub mod seal;
 pub mod settings;
 pub mod terminal;
@@ -49,6 +51,8 @@ enum Command {
     Hook(hook::Args),
     /// Put in, take out or show the hook that seals records into commits
     Hooks(hooks::Args),
+    Learn(learn::Args),
+    Recommendations(recommendations::Args),
 }
 
 /// What every command is handed.
@@ -95,5 +99,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Demo(args) => demo::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
+        Command::Learn(args) => learn::run(args, context),
+        Command::Recommendations(args) => recommendations::run(args, context),
     }
 }
