@@ -4,15 +4,14 @@
 pub mod commit;
 pub mod demo;
 pub mod execute;
-pub mod hooks;
-pub mod machine;
-pub mod hooks;
-pub mod init;
-pub mod list;
+pub mod foresight;
 pub mod history;
 pub mod hook;
 pub mod hooks;
 pub mod identity;
+pub mod init;
+pub mod list;
+pub mod machine;
 pub mod project;
 pub mod seal;
 pub mod settings;
@@ -54,8 +53,6 @@ enum Command {
     /// What the installed hooks call
     #[command(hide = true)]
     Hook(hook::Args),
-    /// Put in, take out or show the hook that seals records into commits
-    Hooks(hooks::Args),
     /// Put in, take out or show the hook that seals records into commits
     Hooks(hooks::Args),
     Init(init::Args),
@@ -106,7 +103,6 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Demo(args) => demo::run(args, context),
         Command::Execute(args) => execute::run(args, context),
         Command::Hook(args) => hook::run(args, context),
-        Command::Hooks(args) => hooks::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
         Command::Init(args) => init::run(args, context),
         Command::List(args) => list::run(args, context),
