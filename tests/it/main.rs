@@ -9,6 +9,7 @@ mod laws;
 mod learn;
 mod null;
 mod pages;
+mod reading;
 mod recommend;
 mod report;
 mod schema;
