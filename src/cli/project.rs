@@ -11,6 +11,8 @@ use crate::git::Repository;
 pub struct Project {
     /// The work tree's top, or the current folder outside a repository.
     pub root: PathBuf,
+    /// The folder that the person works in; paths are relative to it.
+    pub directory: PathBuf,
     /// The repository; without one nothing is remembered.
     pub repository: Option<Repository>,
 }
@@ -26,7 +28,7 @@ impl Project {
             .as_ref()
             .and_then(|repository| repository.work_dir().map(PathBuf::from))
             .unwrap_or_else(|| settings.directory.clone());
-        Ok(Self { root, repository })
+        Ok(Self { root, directory: settings.directory.clone(), repository })
     }
 
     /// Returns the folder that is committed with the code.

@@ -62,6 +62,10 @@ pub struct Settings {
     pub home: Option<PathBuf>,
     /// The key of hashed names, from `MEOW_KEY`.
     pub key: Option<String>,
+    /// The index a running git hook works on, from `GIT_INDEX_FILE`.
+    pub git_index: Option<PathBuf>,
+    /// The git directory a running git hook works for, from `GIT_DIR`.
+    pub git_dir: Option<PathBuf>,
     /// Slots, from `MEOW_SLOTS`.
     pub slots: Option<u32>,
     /// The clock.
@@ -106,6 +110,9 @@ impl Settings {
                 .map(|state| state.join("meow")),
             home,
             key: text("MEOW_KEY"),
+            // Relative ones count from the folder in which git started the hook.
+            git_index: text("GIT_INDEX_FILE").map(|index| here.join(index)),
+            git_dir: text("GIT_DIR").map(|folder| here.join(folder)),
             slots: slots(text("MEOW_SLOTS"))?,
             clock: clock(text("MEOW_CLOCK"))?,
             program: env::current_exe()

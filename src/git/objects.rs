@@ -1,0 +1,183 @@
+//! Blobs, trees and commits, read from the object database and never from the work tree.
+
+use gix::bstr::ByteSlice;
+use gix::objs::tree::EntryKind;
+
+use super::{Oid, Repository, trouble};
+use crate::error::{Error, Result};
+
+/// Deeper paths are not followed: a tree cannot hold itself, but a hostile one can be deep.
+const LONGEST_PATH: usize = 1_024;
+
+/// One folder or file of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Its tree or blob.
+    pub id: Oid,
+    /// Whether it is a folder.
+    pub folder: bool,
+}
+
+/// What a commit says, as far as meow wants to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitFacts {
+    /// Its tree.
+    pub tree: Oid,
+    /// Its parents, the first one first.
+    pub parents: Vec<Oid>,
+    /// When it was committed, in seconds since 1970.
+    pub time: i64,
+}
+
+impl Repository {
+    /// Returns a blob's bytes.
+    ///
+    /// # Errors
+    /// It is absent (a partial clone), damaged, or no blob.
+    pub fn blob(&self, id: Oid) -> Result<Vec<u8>> {
+        let mut blob = self.inner.find_blob(id.0).map_err(trouble(format!("blob {id} cannot be read")))?;
+        Ok(std::mem::take(&mut blob.data))
+    }
+
+    /// Returns the size of a blob in bytes without reading it in full.
+    ///
+    /// # Errors
+    /// It is absent or damaged.
+    pub fn blob_size(&self, id: Oid) -> Result<u64> {
+        let header = self.inner.find_header(id.0).map_err(trouble(format!("blob {id} cannot be read")))?;
+        Ok(header.size())
+    }
+
+    /// Returns the tree at `folder` of a commit, or `None` where there is no such folder.
+    ///
+    /// # Errors
+    /// The commit or one of the trees is absent or damaged.
+    pub fn tree_at(&self, commit: Oid, folder: &str) -> Result<Option<Oid>> {
+        let wrong = || format!("{folder} of commit {commit} cannot be read");
+        let tree = self.inner.find_commit(commit.0).and_then(|commit| commit.tree()).map_err(trouble(wrong()))?;
+        let entry = tree.lookup_entry_by_path(folder).map_err(trouble(wrong()))?;
+        Ok(entry.filter(|entry| entry.mode().is_tree()).map(|entry| Oid(entry.object_id())))
+    }
+
+    /// Returns the folders and files of a tree; links and submodules are left out.
+    ///
+    /// # Errors
+    /// The tree is absent or damaged.
+    pub fn entries(&self, tree: Oid) -> Result<Vec<Entry>> {
+        let wrong = || format!("tree {tree} cannot be read");
+        let tree = self.inner.find_tree(tree.0).map_err(trouble(wrong()))?;
+        let mut found = Vec::new();
+        for entry in tree.iter() {
+            let entry = entry.map_err(trouble(wrong()))?;
+            let folder = match entry.kind() {
+                EntryKind::Tree => true,
+                EntryKind::Blob | EntryKind::BlobExecutable => false,
+                EntryKind::Link | EntryKind::Commit => continue,
+            };
+            found.push(Entry {
+                name: entry.filename().to_str_lossy().into_owned(),
+                id: Oid(entry.object_id()),
+                folder,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Returns the files below `folder` in a commit, with their paths from the top, sorted by path.
+    ///
+    /// # Errors
+    /// The commit or one of the trees is absent or damaged.
+    pub fn blobs_under(&self, commit: Oid, folder: &str) -> Result<Vec<(String, Oid)>> {
+        let mut found = Vec::new();
+        let mut open: Vec<(String, Oid)> =
+            self.tree_at(commit, folder)?.map(|tree| (folder.to_owned(), tree)).into_iter().collect();
+        while let Some((at, tree)) = open.pop() {
+            for entry in self.entries(tree)? {
+                let path = format!("{at}/{}", entry.name);
+                if !entry.folder {
+                    found.push((path, entry.id));
+                } else if path.len() < LONGEST_PATH {
+                    open.push((path, entry.id));
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Returns the text of the file at `path` in a commit, or `None` where there is no such file.
+    ///
+    /// # Errors
+    /// An object is absent or damaged, or the file is not UTF-8.
+    pub fn text_at(&self, commit: Oid, path: &str) -> Result<Option<String>> {
+        let wrong = || format!("{path} of commit {commit} cannot be read");
+        let tree = self.inner.find_commit(commit.0).and_then(|commit| commit.tree()).map_err(trouble(wrong()))?;
+        let entry = tree.lookup_entry_by_path(path).map_err(trouble(wrong()))?;
+        let Some(entry) = entry.filter(|entry| entry.mode().is_blob()) else { return Ok(None) };
+        let bytes = self.blob(Oid(entry.object_id()))?;
+        String::from_utf8(bytes).map(Some).map_err(trouble(wrong()))
+    }
+
+    /// Returns whether the tree of `commit` holds a file at `path`.
+    ///
+    /// # Errors
+    /// The commit or a tree is absent or damaged.
+    pub fn has_file(&self, commit: Oid, path: &str) -> Result<bool> {
+        let wrong = || format!("commit {commit} cannot be read");
+        let tree = self.inner.find_commit(commit.0).and_then(|commit| commit.tree()).map_err(trouble(wrong()))?;
+        let entry = tree.lookup_entry_by_path(path).map_err(trouble(wrong()))?;
+        Ok(entry.is_some_and(|entry| entry.mode().is_blob()))
+    }
+
+    /// Returns what a commit says.
+    ///
+    /// # Errors
+    /// It is absent, damaged, or no commit.
+    pub fn commit_facts(&self, commit: Oid) -> Result<CommitFacts> {
+        let wrong = || format!("commit {commit} cannot be read");
+        let found = self.inner.find_commit(commit.0).map_err(trouble(wrong()))?;
+        Ok(CommitFacts {
+            tree: Oid(found.tree_id().map_err(trouble(wrong()))?.detach()),
+            parents: found.parent_ids().map(|id| Oid(id.detach())).collect(),
+            time: found.time().map_err(trouble(wrong()))?.seconds,
+        })
+    }
+
+    /// Returns the commit that a person means by `name`: a branch, a tag, an id or an expression such as `HEAD~3`.
+    ///
+    /// # Errors
+    /// There is no such commit, or references cannot be read.
+    pub fn resolve(&self, name: &str) -> Result<Oid> {
+        self.readable_references()?;
+        let unknown = || {
+            Error::request(format!("`{}` names no commit here", name.escape_debug()))
+                .hint("`git branch --all` lists the branches")
+        };
+        let id = self.inner.rev_parse_single(name).map_err(|error| unknown().cause(error))?;
+        let commit = id.object().and_then(gix::Object::peel_to_commit).map_err(|error| unknown().cause(error))?;
+        Ok(Oid(commit.id))
+    }
+
+    /// Returns the commits that `tip` reaches and `base` does not, the newest first, at most `limit` of them.
+    ///
+    /// # Errors
+    /// A commit is absent or damaged.
+    pub fn commits_between(&self, base: Option<Oid>, tip: Oid, limit: usize) -> Result<Vec<Oid>> {
+        let wrong = || format!("the history of commit {tip} cannot be read");
+        let walk = self.inner.rev_walk([tip.0]).with_hidden(base.map(|base| base.0)).all().map_err(trouble(wrong()))?;
+        walk.take(limit).map(|info| info.map(|info| Oid(info.id)).map_err(trouble(wrong()))).collect()
+    }
+
+    /// Returns the best common ancestor of two commits, or `None` where they share none.
+    ///
+    /// # Errors
+    /// A commit is absent or damaged.
+    pub fn merge_base(&self, one: Oid, other: Oid) -> Result<Option<Oid>> {
+        let base = self.inner.merge_base(one.0, other.0);
+        Ok(base
+            .map_err(trouble(format!("the merge base of {one} and {other} cannot be found")))?
+            .map(|id| Oid(id.detach())))
+    }
+}

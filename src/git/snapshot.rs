@@ -1,0 +1,165 @@
+//! The tree that `git add --all && git commit` would give, computed in memory.
+
+use std::collections::BTreeMap;
+
+use gix::bstr::BString;
+use gix::objs::WriteTo;
+use gix::objs::tree::EntryKind;
+use gix::progress::Discard;
+use gix::status::index_worktree::Item as InWorktree;
+use gix::status::plumbing::index_as_worktree::{Change, EntryStatus};
+use gix::status::tree_index::TrackRenames;
+use gix::status::{Item, Submodule, UntrackedFiles};
+
+use super::patch::is_data;
+use super::{DATA_FOLDERS, Oid, Repository, trouble};
+use crate::error::{Error, Result};
+
+/// Past this many bytes of changed and untracked files the tree stays unknown, since a run must not wait for it.
+const MOST_BYTES: u64 = 512 << 20;
+/// Past this many changed and untracked files likewise.
+const MOST_FILES: usize = 50_000;
+
+/// What stands at a path: a kind and an object, or nothing any more.
+type Edits = BTreeMap<BString, Option<(EntryKind, gix::ObjectId)>>;
+
+/// What the work tree would be as a commit.
+pub(super) enum Snapshot {
+    /// Its tree, without meow's data.
+    Tree(Oid),
+    /// There is more to hash than a run should wait for.
+    TooMuch,
+}
+
+impl Repository {
+    /// Returns the tree of a commit without meow's data, as an id only; nothing is written.
+    pub(crate) fn cleaned_tree(&self, commit: Oid) -> Result<Oid> {
+        let tree = self
+            .inner
+            .find_commit(commit.0)
+            .and_then(|commit| commit.tree())
+            .map_err(trouble(format!("the tree of commit {commit} cannot be read")))?;
+        edited(&tree, &Edits::new())
+    }
+
+    /// Returns what the work tree would be as a commit: tracked changes and untracked files that are not ignored, as the
+    /// person's own configuration has them, apart from filters, which are programs and never run.
+    pub(super) fn snapshot(&self) -> Result<Snapshot> {
+        let top = self.work_dir().ok_or_else(|| Error::git("a bare repository has no work tree"))?;
+        let wrong = || format!("the state of {} cannot be read", top.display());
+        // Blobs are hashed by writing them to memory.
+        let person = self.as_person()?.with_object_memory();
+        let index = person.index_or_empty().map_err(trouble(wrong()))?;
+        let mut edits = Edits::new();
+        let mut touched = Vec::new();
+        let ignore = gix::submodule::config::Ignore::Dirty;
+        let items = person
+            .status(Discard)
+            .map_err(trouble(wrong()))?
+            .index_worktree_rewrites(None)
+            .tree_index_track_renames(TrackRenames::Disabled)
+            .untracked_files(UntrackedFiles::Files)
+            .index_worktree_submodules(Submodule::Given { ignore, check_dirty: false })
+            .into_iter(None)
+            .map_err(trouble(wrong()))?;
+        for item in items {
+            match item.map_err(trouble(wrong()))? {
+                Item::TreeIndex(change) => staged(change, &mut edits)?,
+                Item::IndexWorktree(item) => touched.extend(in_worktree(item)),
+            }
+        }
+        touched.retain(|(path, _)| !is_data(path));
+        if touched.len() > MOST_FILES || bytes(top, &touched) > MOST_BYTES {
+            return Ok(Snapshot::TooMuch);
+        }
+        let mut pipeline = person.filter_pipeline(None).map_err(trouble(wrong()))?.0;
+        for (path, removed) in touched {
+            let found = if removed {
+                None
+            } else {
+                let unreadable = format!("{path} cannot be read");
+                pipeline.worktree_file_to_object(path.as_ref(), &index).map_err(trouble(unreadable))?
+            };
+            edits.insert(path, found.map(|(id, kind, _)| (kind, id)));
+        }
+        let tree = person.head_tree_id_or_empty().and_then(|id| person.find_tree(id)).map_err(trouble(wrong()))?;
+        edited(&tree, &edits).map(Snapshot::Tree)
+    }
+}
+
+/// Notes the difference between HEAD and the index.
+fn staged(change: gix::diff::index::Change, edits: &mut Edits) -> Result<()> {
+    use gix::diff::index::ChangeRef;
+    let mut put = |path: &BString, mode: gix::index::entry::Mode, id: &gix::oid| -> Result<()> {
+        let mode = mode
+            .to_tree_entry_mode()
+            .ok_or_else(|| Error::git(format!("the index holds {path} with a mode that git does not know")))?;
+        edits.entry(path.clone()).or_insert(Some((mode.kind(), id.to_owned())));
+        Ok(())
+    };
+    match change {
+        ChangeRef::Addition { location, entry_mode, id, .. }
+        | ChangeRef::Modification { location, entry_mode, id, .. }
+        | ChangeRef::Rewrite { location, entry_mode, id, .. } => put(&location.into_owned(), entry_mode, &id),
+        ChangeRef::Deletion { location, .. } => {
+            edits.entry(location.into_owned()).or_insert(None);
+            Ok(())
+        }
+    }
+}
+
+/// Returns the paths at which the work tree differs from the index, and whether each is gone.
+fn in_worktree(item: InWorktree) -> Option<(BString, bool)> {
+    match item {
+        InWorktree::Modification { rela_path, status, .. } => match status {
+            EntryStatus::NeedsUpdate(_) => None,
+            EntryStatus::Change(Change::Removed) => Some((rela_path, true)),
+            EntryStatus::Change(_) | EntryStatus::Conflict { .. } | EntryStatus::IntentToAdd => {
+                Some((rela_path, false))
+            }
+        },
+        InWorktree::DirectoryContents { entry, .. } => {
+            (entry.status == gix::dir::entry::Status::Untracked).then_some((entry.rela_path, false))
+        }
+        InWorktree::Rewrite { .. } => unreachable!("renames are not tracked"),
+    }
+}
+
+/// Returns how many bytes the files hold.
+fn bytes(top: &std::path::Path, touched: &[(BString, bool)]) -> u64 {
+    let size = |(path, removed): &(BString, bool)| {
+        if *removed {
+            return 0;
+        }
+        let path = gix::path::from_bstr(path);
+        path.ok().and_then(|path| top.join(path).symlink_metadata().ok()).map_or(0, |found| found.len())
+    };
+    touched.iter().map(size).sum()
+}
+
+/// Returns the id of `tree` with the edits and without meow's data.
+///
+/// What is gone goes first, so that a folder can stand where a file stood.
+fn edited(tree: &gix::Tree<'_>, edits: &Edits) -> Result<Oid> {
+    let wrong = || format!("tree {} cannot be read", tree.id);
+    let hash = tree.id.kind();
+    let mut editor = tree.edit().map_err(trouble(wrong()))?.detach();
+    let parts = |path: &BString| path.split(|byte| *byte == b'/').map(BString::from).collect::<Vec<_>>();
+    for (path, _) in edits.iter().filter(|(_, edit)| edit.is_none()) {
+        editor.remove(parts(path).iter()).map_err(trouble(wrong()))?;
+    }
+    for (path, edit) in edits {
+        if let Some((kind, id)) = edit {
+            editor.upsert(parts(path).iter(), *kind, *id).map_err(trouble(wrong()))?;
+        }
+    }
+    for folder in DATA_FOLDERS {
+        editor.remove(folder.split('/').map(BString::from).collect::<Vec<_>>().iter()).map_err(trouble(wrong()))?;
+    }
+    let id = editor.write(|tree| -> Result<gix::ObjectId> {
+        let mut bytes = Vec::new();
+        tree.write_to(&mut bytes).map_err(trouble(wrong()))?;
+        gix::objs::compute_hash(hash, gix::objs::Kind::Tree, &bytes).map_err(trouble(wrong()))
+    })?;
+    Ok(Oid(id))
+}

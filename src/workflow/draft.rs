@@ -1,0 +1,256 @@
+//! A step as its file states it: checked in itself, variables not yet filled in, its place remembered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::condition::Condition;
+use super::document::{At, Table};
+use super::{Resources, Retry, RetryOn, quantity};
+use crate::error::{Error, Result};
+
+/// Longest name of a workflow, step, variable or lock, in bytes: names become file names.
+const LONGEST_NAME: usize = 128;
+/// Most needs of one step.
+const MOST_NEEDS: usize = 10_000;
+/// Most tries of one step.
+const MOST_ATTEMPTS: i64 = 100;
+const STEP_KEYS: [&str; 13] = [
+    "id",
+    "title",
+    "description",
+    "run",
+    "needs",
+    "timeout",
+    "retry",
+    "resources",
+    "locks",
+    "env",
+    "undo",
+    "condition",
+    "metadata",
+];
+/// What a step of the Gas Town family may hold besides.
+const FOREIGN_STEP_KEYS: [&str; 6] = ["depends_on", "type", "acceptance", "gate", "children", "focus"];
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Draft {
+    pub file: Arc<str>,
+    /// Whether the file is one of meow's own.
+    pub own: bool,
+    pub line: usize,
+    pub id: String,
+    pub title: Option<At<String>>,
+    pub description: Option<At<String>>,
+    pub run: Option<At<String>>,
+    pub needs: Vec<At<String>>,
+    pub condition: Option<At<Condition>>,
+    pub timeout: Option<Duration>,
+    pub retry: Option<Retry>,
+    pub resources: Resources,
+    pub locks: Vec<String>,
+    pub env: BTreeMap<String, At<String>>,
+    pub undo: Option<At<String>>,
+}
+
+impl Draft {
+    /// Reads a step, or a leg of a convoy.
+    ///
+    /// # Errors
+    /// A key is unknown (own files), missing, or holds nonsense.
+    pub fn read(table: &Table<'_, '_>) -> Result<Self> {
+        let page = table.page;
+        let mut known = STEP_KEYS.to_vec();
+        if !page.own() {
+            known.extend(FOREIGN_STEP_KEYS);
+        }
+        table.only(&known)?;
+        let missing = || page.error(table.line, format!("this `[[{}]]` has no `id`", table.name));
+        let id = table.text("id")?.ok_or_else(|| missing().hint("give the step a short unique `id`"))?;
+        name(&id).map_err(|what| table.wrong("id", what))?;
+        let mut description = placed(table, "description")?;
+        if let Some(acceptance) = table.text("acceptance")? {
+            let At { value, line } = description.unwrap_or(At { value: String::new(), line: table.line });
+            let value = format!(
+                "{}
+
+Done when: {acceptance}",
+                value.trim_end()
+            )
+            .trim_start()
+            .to_owned();
+            description = Some(At { value, line });
+        }
+        let mut needs = table.texts("needs", false)?;
+        needs.extend(table.texts("depends_on", false)?);
+        let mut seen = std::collections::BTreeSet::new();
+        needs.retain(|need| seen.insert(need.value.clone()));
+        if needs.len() > MOST_NEEDS {
+            return Err(table.wrong("needs", format!("names more than {MOST_NEEDS} steps")));
+        }
+        let draft = Self {
+            file: page.name.into(),
+            own: page.own(),
+            line: table.line,
+            title: placed(table, "title")?,
+            description,
+            run: command(table)?,
+            needs,
+            condition: condition(table)?,
+            timeout: time(table, "timeout", false)?,
+            retry: retry(table)?,
+            resources: resources(table)?,
+            locks: locks(table)?,
+            env: environment(table)?,
+            undo: placed(table, "undo")?,
+            id,
+        };
+        draft.gate(table)?;
+        Ok(draft)
+    }
+
+    /// Returns an error that names the step's file and the line.
+    pub fn error(&self, line: usize, what: impl std::fmt::Display) -> Error {
+        Error::request(format!("{}:{line}: {what}", self.file))
+    }
+
+    /// A gate waits for something outside: a person can, a command that runs past it would do harm.
+    fn gate(&self, table: &Table<'_, '_>) -> Result<()> {
+        if !table.has("gate") || table.page.own() {
+            return Ok(());
+        }
+        if self.run.is_some() {
+            return Err(table
+                .wrong("gate", format!("of step `{}` cannot be waited for, so its command must not run", self.id))
+                .hint("take the command or the gate away"));
+        }
+        table.page.warn(
+            table.line_of("gate"),
+            format!("the gate of step `{}` is left to the person who does the step", self.id),
+        );
+        Ok(())
+    }
+}
+
+/// Checks a name that may become a file name.
+///
+/// # Errors
+/// What is wrong, as a fragment that follows the key's name.
+pub(super) fn name(text: &str) -> Result<(), String> {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
+    if text.is_empty() || text.starts_with(['.', '-']) || !text.chars().all(plain) {
+        let shown: String = text.chars().take(60).collect();
+        return Err(format!("is `{}`; a name has letters, digits, `-`, `_` and `.`", shown.escape_debug()));
+    }
+    if text.len() > LONGEST_NAME { Err(format!("is longer than {LONGEST_NAME} bytes")) } else { Ok(()) }
+}
+
+fn placed(table: &Table<'_, '_>, key: &str) -> Result<Option<At<String>>> {
+    Ok(table.text(key)?.map(|value| At { value, line: table.line_of(key) }))
+}
+
+/// Returns the command: `run`, or `"meow.run"` in the metadata, where tools that refuse unknown keys leave it alone.
+fn command(table: &Table<'_, '_>) -> Result<Option<At<String>>> {
+    let run = placed(table, "run")?;
+    let metadata = table.table("metadata")?;
+    let hidden = metadata.as_ref().map(|metadata| placed(metadata, "meow.run")).transpose()?.flatten();
+    let command = match (run, hidden) {
+        (Some(_), Some(hidden)) => {
+            return Err(table.page.error(hidden.line, "the step has both `run` and `metadata.\"meow.run\"`"));
+        }
+        (run, hidden) => run.or(hidden),
+    };
+    if let Some(empty) = command.as_ref().filter(|command| command.value.trim().is_empty()) {
+        return Err(table
+            .page
+            .error(empty.line, "the step's command is empty")
+            .hint("leave `run` out for a manual step"));
+    }
+    Ok(command)
+}
+
+fn condition(table: &Table<'_, '_>) -> Result<Option<At<Condition>>> {
+    let Some(text) = placed(table, "condition")? else { return Ok(None) };
+    let value = Condition::parse(&text.value).map_err(|what| table.wrong("condition", what))?;
+    Ok(Some(At { value, line: text.line }))
+}
+
+fn time(table: &Table<'_, '_>, key: &str, zero: bool) -> Result<Option<Duration>> {
+    let Some(text) = table.text(key)? else { return Ok(None) };
+    let time = quantity::duration(&text).map_err(|what| table.wrong(key, what))?;
+    if time.is_zero() && !zero { Err(table.wrong(key, "must be longer than nothing")) } else { Ok(Some(time)) }
+}
+
+fn retry(table: &Table<'_, '_>) -> Result<Option<Retry>> {
+    let Some(retry) = table.table("retry")? else { return Ok(None) };
+    let foreign = !table.page.own();
+    retry.only(if foreign {
+        &["attempts", "backoff", "on", "max_attempts", "on_exhausted"]
+    } else {
+        &["attempts", "backoff", "on"]
+    })?;
+    let key = if foreign && retry.has("max_attempts") { "max_attempts" } else { "attempts" };
+    let attempts = retry.whole(key)?.ok_or_else(|| {
+        retry.page.error(retry.line, format!("`{}` has no `attempts`", retry.name)).hint("write `attempts = 2`")
+    })?;
+    if !(1..=MOST_ATTEMPTS).contains(&attempts) {
+        return Err(retry.wrong(key, format!("is {attempts}, 1 to {MOST_ATTEMPTS} are possible")));
+    }
+    let ending = |text: At<String>| {
+        let code = text.value.strip_prefix("exit:").and_then(|code| code.parse().ok());
+        match (text.value.as_str(), code) {
+            ("signal", _) => Ok(RetryOn::Signal),
+            ("timeout", _) => Ok(RetryOn::Timeout),
+            (_, Some(code @ 1..=255)) => Ok(RetryOn::Exit(code)),
+            _ => Err(retry.page.error(
+                text.line,
+                format!(
+                    "`{}` holds `{}`; known are \"signal\", \"timeout\" and \"exit:1\" to \"exit:255\"",
+                    retry.named("on"),
+                    text.value.escape_debug()
+                ),
+            )),
+        }
+    };
+    Ok(Some(Retry {
+        attempts: u32::try_from(attempts).expect("between 1 and the most"),
+        backoff: time(&retry, "backoff", true)?.unwrap_or(Duration::from_secs(1)),
+        on: retry.texts("on", false)?.into_iter().map(ending).collect::<Result<_>>()?,
+    }))
+}
+
+fn resources(table: &Table<'_, '_>) -> Result<Resources> {
+    let Some(resources) = table.table("resources")? else { return Ok(Resources::default()) };
+    resources.only(&["cpu", "memory"])?;
+    let cpu = resources.number("cpu")?;
+    if cpu.is_some_and(|cpu| !(0.01..=4096.0).contains(&cpu)) {
+        return Err(resources.wrong("cpu", "must be between 0.01 and 4096 processors"));
+    }
+    let memory = resources.text("memory")?;
+    let bytes = memory.map(|text| quantity::bytes(&text).map_err(|what| resources.wrong("memory", what)));
+    Ok(Resources { cpu, memory_bytes: bytes.transpose()? })
+}
+
+fn locks(table: &Table<'_, '_>) -> Result<Vec<String>> {
+    let mut locks = Vec::new();
+    for lock in table.texts("locks", false)? {
+        name(&lock.value).map_err(|what| table.page.error(lock.line, format!("`{}` {what}", table.named("locks"))))?;
+        if !locks.contains(&lock.value) {
+            locks.push(lock.value);
+        }
+    }
+    Ok(locks)
+}
+
+fn environment(table: &Table<'_, '_>) -> Result<BTreeMap<String, At<String>>> {
+    let Some(env) = table.table("env")? else { return Ok(BTreeMap::new()) };
+    let mut variables = BTreeMap::new();
+    for key in env.keys() {
+        if key.value.is_empty() || key.value.contains(['=', '\0']) {
+            return Err(env.wrong(key.value, "is no name for an environment variable"));
+        }
+        let value = env.scalar(key.value)?.expect("the key was just listed");
+        variables.insert(key.value.to_owned(), At { value, line: key.line });
+    }
+    Ok(variables)
+}
