@@ -4,11 +4,15 @@
 pub mod analyze;
 pub mod commit;
 pub mod demo;
+pub mod execute;
 pub mod history;
 pub mod hook;
 pub mod hooks;
 pub mod identity;
+pub mod init;
+pub mod list;
 pub mod log;
+pub mod machine;
 pub mod page;
 pub mod project;
 pub mod report;
@@ -51,11 +55,14 @@ enum Command {
     /// Commit records and what was learnt from them, and nothing else
     Commit(commit::Args),
     Demo(demo::Args),
+    Execute(execute::Args),
     /// What the installed hooks call
     #[command(hide = true)]
     Hook(hook::Args),
     /// Put in, take out or show the hook that seals records into commits
     Hooks(hooks::Args),
+    Init(init::Args),
+    List(list::Args),
     Log(log::Args),
     Report(report::Args),
     Status(status::Args),
@@ -104,8 +111,11 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Analyze(args) => analyze::run(args, context),
         Command::Commit(args) => commit::run(args, context),
         Command::Demo(args) => demo::run(args, context),
+        Command::Execute(args) => execute::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
+        Command::Init(args) => init::run(args, context),
+        Command::List(args) => list::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Status(args) => status::run(args, context),

@@ -5,6 +5,7 @@ mod case;
 mod dominant;
 mod gain;
 mod retry;
+mod slots;
 mod timeout;
 mod words;
 
@@ -17,7 +18,7 @@ use crate::scan::History;
 ///
 /// `knowledge` has to come from `history`: a rule looks at both.
 pub fn recommend(knowledge: &Knowledge, history: &History) -> Vec<Advice> {
-    let rules = [always_fails::findings, dominant::findings, retry::findings, timeout::findings];
+    let rules = [always_fails::findings, dominant::findings, retry::findings, slots::findings, timeout::findings];
     let mut advice = Vec::new();
     case::cases(knowledge, history, |case| {
         let findings = rules.iter().flat_map(|rule| rule(case)).filter(|finding| finding.estimate.gain.low > 0.0);

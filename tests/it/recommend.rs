@@ -92,6 +92,12 @@ fn a_hanging_step_is_found() {
 }
 
 #[test]
+fn too_few_slots_are_found() {
+    let (hits, strays) = found("slots", None, |shape, draw| shape.slots = draw.one(&[1, 2]));
+    println!("slots: {hits} of 100 found, {strays} strays");
+}
+
+#[test]
 fn an_advice_keeps_its_id_and_shows_its_proof() {
     let mut draw = Draw::new(7);
     let mut shape = ordinary(&mut draw);
