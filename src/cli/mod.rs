@@ -10,11 +10,13 @@ pub mod hook;
 pub mod hooks;
 pub mod identity;
 pub mod init;
+pub mod learn;
 pub mod list;
 pub mod log;
 pub mod machine;
 pub mod page;
 pub mod project;
+pub mod recommendations;
 pub mod report;
 pub mod seal;
 pub mod settings;
@@ -62,8 +64,10 @@ enum Command {
     /// Put in, take out or show the hook that seals records into commits
     Hooks(hooks::Args),
     Init(init::Args),
+    Learn(learn::Args),
     List(list::Args),
     Log(log::Args),
+    Recommendations(recommendations::Args),
     Report(report::Args),
     Status(status::Args),
 }
@@ -115,8 +119,10 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Hook(args) => hook::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
         Command::Init(args) => init::run(args, context),
+        Command::Learn(args) => learn::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Log(args) => log::run(args, context),
+        Command::Recommendations(args) => recommendations::run(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Status(args) => status::run(args, context),
     }
