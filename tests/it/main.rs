@@ -12,6 +12,7 @@ mod learn;
 mod list;
 mod null;
 mod pages;
+mod reading;
 mod recommend;
 mod remember;
 mod report;
