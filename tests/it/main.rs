@@ -8,6 +8,7 @@ mod hooks;
 mod laws;
 mod learn;
 mod null;
+mod scanning;
 mod schema;
 mod sealing;
 mod space;
