@@ -16,6 +16,7 @@ mod reading;
 mod recommend;
 mod remember;
 mod report;
+mod scanning;
 mod schema;
 mod sealing;
 mod space;
