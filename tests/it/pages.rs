@@ -181,8 +181,8 @@ fn below_five_runs_nothing_is_called_slower() {
         let page = page(runs, 1.5, &[]);
         let test = page.workflows[0].steps.iter().find(|step| step.step == "test").expect("a step");
         assert_eq!(test.change.duration, verdict, "{runs} runs: {test:?}");
-        let text = report::markdown(&page.document());
-        assert_eq!(text.contains("**slower**"), runs >= 5, "{text}");
+        let markdown = report::markdown(&page.document());
+        assert_eq!(markdown.contains("**slower**"), runs >= 5, "{markdown}");
     }
     assert!(page(4, 1.0, &[]).workflows[0].steps.iter().all(|step| step.change.duration == DurationVerdict::FewRuns));
 }
@@ -267,7 +267,7 @@ fn strangers_names_stay_names() {
         assert!(!text.lines().any(|line| line.starts_with("# heading")), "{text}");
         let page = report::markdown(document);
         assert!(page.starts_with(MARKER));
-        page.lines().skip(1).for_each(|line| assert_inert(line));
+        page.lines().skip(1).for_each(assert_inert);
     }
 }
 
