@@ -15,15 +15,17 @@ const PURPOSE: &str = "meow 2026-11 names hashed outside the repository";
 
 /// Returns what an execution's record keeps of the sources in `repository`. What cannot be known is absent, with a warning.
 pub fn source(repository: &Repository, context: &Context) -> Source {
-    let state = repository.state().unwrap_or_else(|error| {
-        context.terminal.warn(&format!("the sources are not recorded: {error}"));
-        State::default()
-    });
+    let (state, known) = match repository.state() {
+        Ok(state) => (state, true),
+        Err(error) => {
+            context.terminal.warn(&format!("the state of the work tree is not recorded: {error}"));
+            (without_work_tree(repository), false)
+        }
+    };
     let branch = branch(&state, &context.settings).unwrap_or_else(|error| {
         context.terminal.warn(&format!("the branch is not recorded: {error}"));
         None
     });
-    let known = state.commit.is_some() || state.tree.is_some();
     Source {
         commit: state.commit.and_then(|commit| Digest::truncated(commit.bytes())),
         tree: state.tree.and_then(|tree| Digest::truncated(tree.bytes())),
@@ -31,6 +33,16 @@ pub fn source(repository: &Repository, context: &Context) -> Source {
         range_patch: state.range_patch.map(Digest::from_bytes),
         dirty: known.then_some(state.dirty),
         branch,
+    }
+}
+
+/// Returns what can be said without looking at the work tree.
+fn without_work_tree(repository: &Repository) -> State {
+    State {
+        commit: repository.head().ok().flatten(),
+        branch: repository.branch().ok().flatten(),
+        default_branch: repository.default_branch().ok().flatten(),
+        ..State::default()
     }
 }
 
