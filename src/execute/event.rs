@@ -22,7 +22,7 @@ pub enum Event {
         attempt: u32,
         /// The slot, from 0.
         slot: u32,
-        /// When everything it needs had passed.
+        /// When everything it needs had passed; for a retry, when the wait before it was over.
         ready_ms: u64,
         /// When it started.
         started_ms: u64,
@@ -35,7 +35,7 @@ pub enum Event {
         attempt: u32,
         /// The slot, from 0.
         slot: u32,
-        /// When everything it needs had passed.
+        /// When everything it needs had passed; for a retry, when the wait before it was over.
         ready_ms: u64,
         /// When it started.
         started_ms: u64,

@@ -1,5 +1,60 @@
 //! Drives a plan with real processes and tells what happens as a stream of events.
+#![expect(clippy::disallowed_methods, reason = "this room starts processes and writes their logs")]
 
+mod command;
+mod drive;
 pub mod event;
+pub mod log;
+mod process;
+pub mod stop;
 
-pub use event::{Ending, Event, Usage};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use event::{Ending, Event, ExecutionOutcome, Usage};
+pub use stop::Stop;
+
+use crate::clock::Clock;
+use crate::plan::Plan;
+use crate::workflow::Step;
+
+/// How a plan is executed.
+#[derive(Clone)]
+pub struct Options {
+    /// The execution's id, as steps see it in `MEOW_EXECUTION`.
+    pub execution: String,
+    /// The folder commands run in.
+    pub directory: PathBuf,
+    /// The folder for the output of the steps; made where it does not exist.
+    pub logs: PathBuf,
+    /// Whether steps that do not depend on a failed one still start.
+    pub keep_going: bool,
+    /// What a stopped step gets to end by itself.
+    pub grace: Duration,
+    /// Asks a person whether a manual step is done; without it a manual step fails.
+    pub ask: Option<Ask>,
+}
+
+/// Asks a person about a manual step; called on a thread of its own.
+pub type Ask = Arc<dyn Fn(&Step) -> bool + Send + Sync>;
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("execution", &self.execution)
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Executes a plan to its end and tells `listen` what happens; a failed step is an event, never an error.
+pub fn execute(
+    plan: &Plan,
+    options: &Options,
+    clock: &Clock,
+    stop: &Stop,
+    listen: &mut dyn FnMut(&Event),
+) -> ExecutionOutcome {
+    drive::Drive::new(plan, options, clock, stop, listen).drive()
+}

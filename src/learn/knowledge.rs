@@ -9,7 +9,7 @@ use crate::plan::{Interval, Odds};
 /// Everything learnt, by workflow name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Knowledge {
-    /// Patterns by workflow name.
+    /// Patterns by workflow name; `repository/workflow` where several projects have a workflow of that name.
     pub workflows: BTreeMap<String, WorkflowPattern>,
 }
 
@@ -17,13 +17,21 @@ pub struct Knowledge {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WorkflowPattern {
+    /// The workflow's name; the key of the map may have its repository before it.
+    #[serde(skip)]
+    pub workflow: String,
+    /// The project it was learnt in: the first commit's hash, or the repository's name where that is unknown.
+    #[serde(skip)]
+    pub project: String,
     /// Executions seen.
     pub executions: u64,
     /// Executions a week over the time seen, at least over one week.
     pub executions_per_week: f64,
     /// The wall time of passed executions, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<Interval>,
     /// The odds that an execution fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Odds>,
     /// The steps, sorted by step, then machine class; the entry without a machine is over all of them.
     pub steps: Vec<Pattern>,
@@ -64,6 +72,9 @@ pub struct Pattern {
     /// The share of executions in which it was on the critical path, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub critical_share: Option<f64>,
+    /// The median share of the wall time for which it alone held up the execution, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_share: Option<f64>,
     /// How much longer it could take without delaying the end, median in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slack_ms: Option<f64>,

@@ -1,5 +1,28 @@
 //! What a history teaches: patterns of steps and workflows with sample size, spread and confidence.
 
+pub mod beta;
+pub mod hints;
 pub mod knowledge;
+mod patterns;
+mod spread;
+pub mod state;
+pub(crate) mod timeline;
+mod window;
 
+pub use hints::{hints, time_limit_ms};
 pub use knowledge::{Knowledge, Pattern, WorkflowPattern};
+pub use spread::median;
+pub use state::State;
+
+use crate::scan::History;
+
+/// Returns the state with a history folded in, and what it all teaches.
+///
+/// Linear in the history's rows (times the logarithm of their number), the same for any order of records, and the same
+/// whether histories are folded in one by one or together, as long as each record, and each execution as a whole, comes
+/// once. Only passed attempts teach durations; cancelled ones count for nothing.
+pub fn learn(state: State, history: &History) -> (State, Knowledge) {
+    let state = state.merge(State::of(history));
+    let knowledge = patterns::knowledge(&state);
+    (state, knowledge)
+}

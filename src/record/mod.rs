@@ -2,6 +2,7 @@
 
 pub mod digest;
 pub mod outcome;
+pub mod recorder;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use digest::{Digest, ExecutionId, RecordId};
 pub use outcome::Outcome;
+pub use recorder::Recorder;
 
 /// The facts of one execution of a workflow; every record of it shares them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +65,8 @@ pub struct Attempt {
     pub step: String,
     /// 1 for the first try.
     pub attempt: u32,
-    /// When everything it needs had passed, in milliseconds since the execution began.
+    /// When everything it needs had passed (for a retry: when the wait before it was over), in milliseconds since the
+    /// execution began.
     pub ready_ms: Option<u64>,
     /// When it started, in milliseconds since the execution began.
     pub started_ms: u64,

@@ -1,11 +1,14 @@
 //! All integration tests in one binary, so that arrow, parquet and gix link once.
 #![expect(clippy::disallowed_methods, reason = "tests play the person, who may do anything")]
 
+mod examples;
 mod formulas;
 mod git_state;
 mod golden;
 mod hooks;
 mod init;
 mod laws;
+mod learn;
 mod list;
+mod null;
 mod space;

@@ -1,0 +1,146 @@
+//! One process of a step in a process group of its own: start, end, and exact usage.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Sender;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+use super::command;
+use super::event::{Ending, Usage};
+
+/// What wakes the driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Message {
+    /// The process in this slot has ended and waits to be reaped.
+    Ended(u32),
+    /// The person answered the manual step in this slot.
+    Answered(u32, bool),
+    /// The stop handle was pulled.
+    Stop,
+}
+
+/// A started process; its group is its own, so that grandchildren can be reached.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// Kept so that nothing reaps it before [`Process::reap`] does.
+    _child: Child,
+    pid: Pid,
+}
+
+/// What a process is started with.
+pub(super) struct Setting<'a> {
+    pub directory: &'a Path,
+    pub env: &'a [(&'a str, &'a str)],
+    pub log: Option<&'a File>,
+}
+
+impl Process {
+    /// Starts a command's text. No `pre_exec`: it would turn `posix_spawn` into fork, 30 times slower from a large parent.
+    pub(super) fn start(text: &str, setting: &Setting) -> io::Result<Self> {
+        /// A file that is executable but no binary and without `#!`: shells run it, the system does not.
+        const ENOEXEC: i32 = 8;
+        let child = match spawn(command::process(text), setting) {
+            Err(error) if error.raw_os_error() == Some(ENOEXEC) => spawn(command::shell(text), setting),
+            started => started,
+        }?;
+        let pid = Pid::from_child(&child);
+        Ok(Self { _child: child, pid })
+    }
+
+    /// Sends `message` once the process has ended. It stays a zombie until [`Process::reap`], so that neither its id
+    /// nor its group's can come to mean another process meanwhile.
+    pub(super) fn watch(&self, slot: u32, sender: Sender<Message>) -> io::Result<()> {
+        let pid = self.pid;
+        std::thread::Builder::new().name(format!("slot {slot}")).stack_size(64 * 1024).spawn(move || {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
+            // The driver is gone only when the program ends.
+            let _ = sender.send(Message::Ended(slot));
+        })?;
+        Ok(())
+    }
+
+    /// Signals the whole group; that nobody is left in it is fine.
+    pub(super) fn signal(&self, signal: Signal) {
+        let _ = kill_process_group(self.pid, signal);
+    }
+
+    /// Ends what is left of the group, and returns how the process ended and what it used. To be called once it has
+    /// ended.
+    pub(super) fn reap(self) -> (Ending, Usage) {
+        let (read_bytes, written_bytes) = io_bytes(self.pid);
+        self.signal(Signal::KILL);
+        match wait4(self.pid) {
+            Ok((ending, usage)) => (ending, Usage { read_bytes, written_bytes, ..usage }),
+            Err(error) => (Ending::NotStarted { reason: format!("its end was lost: {error}") }, Usage::default()),
+        }
+    }
+}
+
+fn spawn(mut command: Command, setting: &Setting) -> io::Result<Child> {
+    let (out, err) = match setting.log {
+        Some(log) => (Stdio::from(log.try_clone()?), Stdio::from(log.try_clone()?)),
+        None => (Stdio::null(), Stdio::null()),
+    };
+    command
+        .current_dir(setting.directory)
+        .envs(setting.env.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(err)
+        .process_group(0)
+        .spawn()
+}
+
+/// Reads `rchar` and `wchar` of a zombie, its reaped children included (proc(5)); absent off Linux.
+fn io_bytes(pid: Pid) -> (Option<u64>, Option<u64>) {
+    let text = std::fs::read_to_string(format!("/proc/{}/io", pid.as_raw_nonzero())).unwrap_or_default();
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    (field("rchar:"), field("wchar:"))
+}
+
+/// Reaps a process. The peak memory is that of its largest process, and at least what meow itself occupied when it
+/// started it: Linux counts the parent's pages up to the `exec`.
+#[expect(unsafe_code, reason = "rustix has no wait4, and nothing else tells what a process used")]
+fn wait4(pid: Pid) -> io::Result<(Ending, Usage)> {
+    let mut status = 0;
+    // SAFETY: rusage is plain numbers, for which zeros are valid.
+    let mut used: libc::rusage = unsafe { std::mem::zeroed() };
+    loop {
+        // SAFETY: both pointers are to live locals of the types that wait4 fills.
+        let found = unsafe { libc::wait4(pid.as_raw_nonzero().get(), &raw mut status, 0, &raw mut used) };
+        if found >= 0 {
+            break;
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    let ending = if libc::WIFSIGNALED(status) {
+        Ending::Signaled { signal: libc::WTERMSIG(status) }
+    } else {
+        Ending::Exited { code: libc::WEXITSTATUS(status) }
+    };
+    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    Ok((
+        ending,
+        Usage {
+            user_ms: milliseconds(used.ru_utime),
+            system_ms: milliseconds(used.ru_stime),
+            peak_memory_bytes: u64::try_from(used.ru_maxrss).ok().map(|units| units.saturating_mul(unit)),
+            read_bytes: None,
+            written_bytes: None,
+        },
+    ))
+}
+
+fn milliseconds(time: libc::timeval) -> Option<u64> {
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    let micros = u64::try_from(time.tv_usec).ok()?;
+    Some(seconds * 1_000 + micros / 1_000)
+}

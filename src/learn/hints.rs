@@ -1,0 +1,97 @@
+//! From a pattern to what the plan wants to know beforehand.
+
+use std::collections::BTreeMap;
+
+use super::beta::odds;
+use super::{Pattern, WorkflowPattern};
+use crate::plan::{Hints, Odds, StepHint};
+use crate::workflow::StepId;
+
+/// Samples from which on a machine class speaks for itself.
+const OWN_CLASS: u64 = 5;
+
+/// Passed attempts below which no time limit is learnt.
+const LIMIT_SAMPLES: u64 = 20;
+
+/// No learnt time limit is below this, in milliseconds.
+const LIMIT_FLOOR_MS: f64 = 60_000.0;
+
+/// Returns what a workflow's pattern says about each of its steps on a machine class.
+///
+/// The class's own pattern speaks from five passed attempts on, before that the one over all machines.
+pub fn hints(pattern: &WorkflowPattern, machine: &str) -> Hints {
+    let mut chosen: BTreeMap<StepId, &Pattern> = BTreeMap::new();
+    for step in &pattern.steps {
+        let enough = step.duration_ms.is_some_and(|duration| duration.n >= OWN_CLASS);
+        if step.machine.is_none() || (step.machine.as_deref() == Some(machine) && enough) {
+            // The entry over all machines stands before those of single ones.
+            chosen.insert(StepId(step.step.clone()), step);
+        }
+    }
+    Hints { steps: chosen.into_iter().map(|(step, pattern)| (step, hint(pattern))).collect() }
+}
+
+fn hint(pattern: &Pattern) -> StepHint {
+    StepHint {
+        duration_ms: pattern.duration_ms,
+        failure: pattern.failure,
+        retry_pays: retry_pays(pattern),
+        peak_memory_bytes: pattern.peak_memory_bytes.map(|memory| whole(memory.p90)),
+        timeout_ms: time_limit_ms(pattern).map(whole),
+    }
+}
+
+/// Returns the odds that a retry passes where one was made.
+fn retry_pays(pattern: &Pattern) -> Option<Odds> {
+    (pattern.retries > 0).then(|| odds(pattern.retries_passed, pattern.retries))
+}
+
+/// Returns the time in milliseconds after which an attempt is taken to hang; `None` below 20 passed attempts.
+///
+/// The largest of a minute, three times the longest passed attempt, and the median times (p90 / p50)⁴, which for a
+/// lognormal law lies 5.1 standard deviations above the median: less than one healthy attempt in a million is stopped.
+pub fn time_limit_ms(pattern: &Pattern) -> Option<f64> {
+    let duration = pattern.duration_ms.filter(|duration| duration.n >= LIMIT_SAMPLES)?;
+    let tail = duration.p50 * (duration.p90 / duration.p50.max(f64::MIN_POSITIVE)).powi(4);
+    let limit = LIMIT_FLOOR_MS.max(3.0 * pattern.longest_ms?).max(tail);
+    limit.is_finite().then_some(limit)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
+fn whole(value: f64) -> u64 {
+    value.ceil() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Interval;
+
+    fn pattern(machine: Option<&str>, n: u64, p50: f64) -> Pattern {
+        Pattern {
+            step: "test".into(),
+            machine: machine.map(str::to_owned),
+            attempts: n,
+            duration_ms: Some(Interval { p10: p50 / 1.2, p50, p90: p50 * 1.2, n }),
+            longest_ms: Some(2.0 * p50),
+            ..Pattern::default()
+        }
+    }
+
+    #[test]
+    fn the_class_speaks_once_it_knows_enough() {
+        for (machine, own, expected) in [("a", 5, 70.0), ("a", 4, 50.0), ("b", 100, 50.0)] {
+            let steps = vec![pattern(None, 100, 50.0), pattern(Some("a"), own, 70.0)];
+            let hints = hints(&WorkflowPattern { steps, ..WorkflowPattern::default() }, machine);
+            let duration = hints.steps[&StepId("test".into())].duration_ms.expect("known");
+            assert!((duration.p50 - expected).abs() < 1e-9, "{machine} {own}");
+        }
+    }
+
+    #[test]
+    fn a_time_limit_has_a_floor_and_needs_samples() {
+        for (n, p50, expected) in [(19, 1e6, None), (20, 100.0, Some(60_000.0)), (20, 1e6, Some(6e6))] {
+            assert_eq!(time_limit_ms(&pattern(None, n, p50)), expected, "{n} {p50}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! From what is kept to what is known: patterns, rounded to the digits that mean something.
+
+use std::collections::BTreeMap;
+
+use super::beta::odds;
+use super::spread::{median, predict, spread};
+use super::state::{Series, State, WorkflowState};
+use super::window::Window;
+use super::{Knowledge, Pattern, WorkflowPattern};
+use crate::plan::{Interval, Odds};
+
+const WEEK_MS: f64 = 7.0 * 24.0 * 3_600_000.0;
+
+/// Returns the patterns of every workflow.
+pub(crate) fn knowledge(state: &State) -> Knowledge {
+    let mut projects: BTreeMap<&str, u32> = BTreeMap::new();
+    for (_, workflow) in state.workflows.keys() {
+        *projects.entry(workflow).or_default() += 1;
+    }
+    let mut workflows = BTreeMap::new();
+    for ((project, workflow), kept) in &state.workflows {
+        let name =
+            if projects[workflow.as_str()] == 1 { workflow.clone() } else { format!("{}/{workflow}", kept.repository) };
+        let mut pattern = of_workflow(kept);
+        pattern.workflow.clone_from(workflow);
+        pattern.project.clone_from(project);
+        // Two projects whose folders have one name: the project's own id tells them apart.
+        let key = if workflows.contains_key(&name) { format!("{name}@{project}") } else { name };
+        workflows.insert(key, pattern);
+    }
+    Knowledge { workflows }
+}
+
+fn of_workflow(kept: &WorkflowState) -> WorkflowPattern {
+    let executions = kept.passed + kept.failed;
+    WorkflowPattern {
+        executions,
+        executions_per_week: rounded(kept.seen.map_or(0.0, |seen| per_week(executions, seen))),
+        duration_ms: predict(&kept.wall.values()).map(rounded_interval),
+        failure: (executions > 0).then(|| rounded_odds(odds(kept.failed, executions))),
+        steps: kept
+            .steps
+            .iter()
+            .filter(|(_, series)| series.passed + series.failed > 0)
+            .map(|((step, machine), series)| of_step(step, machine.as_deref(), series))
+            .collect(),
+        ..WorkflowPattern::default()
+    }
+}
+
+fn of_step(step: &str, machine: Option<&str>, series: &Series) -> Pattern {
+    Pattern {
+        step: step.to_owned(),
+        machine: machine.map(str::to_owned),
+        attempts: series.passed + series.failed,
+        failed: series.failed,
+        retries_passed: series.retries_passed,
+        retries: series.retries,
+        duration_ms: predict(&series.duration.values()).map(rounded_interval),
+        longest_ms: series.longest.map(rounded),
+        failure: (series.first_attempts > 0).then(|| rounded_odds(odds(series.first_failed, series.first_attempts))),
+        peak_memory_bytes: spread(&series.memory.values()).map(rounded_interval),
+        queue_ms: spread(&series.queue.values()).map(rounded_interval),
+        critical_share: (series.timelines > 0).then(|| rounded(ratio(series.critical, series.timelines))),
+        wall_share: middle(&series.wall_share),
+        slack_ms: middle(&series.slack),
+    }
+}
+
+/// Returns how many of `executions` fall into a week of the time `seen`, which counts as one week at least.
+fn per_week(executions: u64, (first, last): (i64, i64)) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay far below 2^53")]
+    let weeks = (last.saturating_sub(first) as f64 / WEEK_MS).max(1.0);
+    ratio(executions, 1) / weeks
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole as f64
+}
+
+fn middle(window: &Window) -> Option<f64> {
+    median(&window.values()).map(rounded)
+}
+
+fn rounded_interval(interval: Interval) -> Interval {
+    let Interval { p10, p50, p90, n } = interval;
+    Interval { p10: rounded(p10), p50: rounded(p50), p90: rounded(p90), n }
+}
+
+fn rounded_odds(odds: Odds) -> Odds {
+    let Odds { mean, low, high, n } = odds;
+    Odds { mean: rounded(mean), low: rounded(low), high: rounded(high), n }
+}
+
+/// Returns the number with four significant digits, by way of its text, so that files show no binary dust.
+fn rounded(value: f64) -> f64 {
+    if value >= 1000.0 {
+        let unit = 10_f64.powf((value.log10() - 3.0).floor());
+        return (value / unit).round() * unit;
+    }
+    format!("{value:.3e}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "rounded numbers are exact")]
+    fn four_digits() {
+        for (value, expected) in [
+            (0.0, 0.0),
+            (0.123_456, 0.1235),
+            (12.345_6, 12.35),
+            (999.96, 1000.0),
+            (1234.56, 1235.0),
+            (987_654.0, 987_700.0),
+        ] {
+            assert_eq!(rounded(value), expected);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What is kept of the histories seen so far: one bounded summary a series, so that histories can be folded in.
+
+use std::collections::BTreeMap;
+
+use super::timeline::{self, Role, Timeline};
+use super::window::{Moment, Window};
+use crate::record::Outcome;
+use crate::scan::{History, Name};
+
+/// Everything kept of the histories learnt from; its size hangs on the number of series, not of records.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    /// By project and workflow.
+    pub(crate) workflows: BTreeMap<(String, String), WorkflowState>,
+}
+
+/// What is kept of one workflow of one project.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct WorkflowState {
+    /// The repository's name, the first by alphabet where several clones were read.
+    pub repository: String,
+    pub passed: u64,
+    pub failed: u64,
+    /// First and last start, in milliseconds since 1970.
+    pub seen: Option<(i64, i64)>,
+    pub wall: Window,
+    /// By step and machine class; `None` is over all of them.
+    pub steps: BTreeMap<(String, Option<String>), Series>,
+}
+
+/// What is kept of one step on one machine class, or on all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Series {
+    pub passed: u64,
+    pub failed: u64,
+    pub first_attempts: u64,
+    pub first_failed: u64,
+    pub retries: u64,
+    pub retries_passed: u64,
+    pub longest: Option<f64>,
+    pub duration: Window,
+    pub memory: Window,
+    pub queue: Window,
+    pub slack: Window,
+    pub wall_share: Window,
+    /// Passed executions it took part in, and in how many of them it lay on the critical path.
+    pub timelines: u64,
+    pub critical: u64,
+}
+
+/// Returns the project of a repository: its first commit, or its name where that is unknown.
+pub fn project(history: &History, repository: u32) -> String {
+    let facts = &history.repositories[repository as usize];
+    facts.root.map_or_else(|| facts.name.clone(), |root| root.to_string())
+}
+
+impl State {
+    /// Returns what is kept of one history.
+    pub(crate) fn of(history: &History) -> Self {
+        let mut state = Self::default();
+        let mut series: BTreeMap<(u32, Name, Name, Option<Name>), Series> = BTreeMap::new();
+        for (place, rows) in timeline::rows(history).into_iter().enumerate() {
+            let executions = &history.executions;
+            let (repository, workflow) = (executions.repository[place], executions.workflow[place]);
+            state.workflow(history, repository, workflow).see(history, place);
+            let passed = executions.outcome[place] == Outcome::Passed;
+            let timeline = passed.then(|| Timeline::of(history, rows.clone()));
+            let roles = timeline.as_ref().map(Timeline::roles).unwrap_or_default();
+            for machine in [None].into_iter().chain(executions.machine[place].map(Some)) {
+                for row in rows.clone() {
+                    let key = (repository, workflow, history.attempts.step[row], machine);
+                    series.entry(key).or_default().see_attempt(history, row);
+                }
+                for (step, role) in &roles {
+                    let key = (repository, workflow, *step, machine);
+                    let wall_ms = timeline.as_ref().map_or(0.0, |timeline| timeline.wall_ms);
+                    series.entry(key).or_default().see_role(execution_moment(history, place), *role, wall_ms);
+                }
+            }
+        }
+        for ((repository, workflow, step, machine), series) in series {
+            let text = |name| history.names.text(name).to_owned();
+            let steps = &mut state.workflow(history, repository, workflow).steps;
+            steps.entry((text(step), machine.map(text))).or_default().merge(series);
+        }
+        state
+    }
+
+    /// Returns what is kept of both.
+    pub(crate) fn merge(mut self, other: Self) -> Self {
+        for (key, theirs) in other.workflows {
+            let own = self.workflows.entry(key).or_default();
+            if own.repository.is_empty() || theirs.repository < own.repository {
+                own.repository.clone_from(&theirs.repository);
+            }
+            own.passed += theirs.passed;
+            own.failed += theirs.failed;
+            own.seen = both(own.seen, theirs.seen);
+            own.wall.merge(theirs.wall);
+            for (key, series) in theirs.steps {
+                own.steps.entry(key).or_default().merge(series);
+            }
+        }
+        self
+    }
+
+    fn workflow(&mut self, history: &History, repository: u32, workflow: Name) -> &mut WorkflowState {
+        let name = &history.repositories[repository as usize].name;
+        let key = (project(history, repository), history.names.text(workflow).to_owned());
+        let state = self.workflows.entry(key).or_default();
+        if state.repository.is_empty() || *name < state.repository {
+            state.repository.clone_from(name);
+        }
+        state
+    }
+}
+
+impl WorkflowState {
+    fn see(&mut self, history: &History, place: usize) {
+        let executions = &history.executions;
+        match executions.outcome[place] {
+            Outcome::Passed => {
+                self.passed += 1;
+                self.wall.add(execution_moment(history, place), executions.duration_ms[place]);
+            }
+            Outcome::Failed => self.failed += 1,
+            Outcome::Cancelled => return,
+        }
+        let started = executions.started_ms[place];
+        self.seen = both(self.seen, Some((started, started)));
+    }
+}
+
+impl Series {
+    fn see_attempt(&mut self, history: &History, row: usize) {
+        let attempts = &history.attempts;
+        let outcome = attempts.outcome[row];
+        if outcome == Outcome::Cancelled {
+            return;
+        }
+        let passed = u64::from(outcome == Outcome::Passed);
+        self.passed += passed;
+        self.failed += 1 - passed;
+        if attempts.attempt[row] > 1 {
+            self.retries += 1;
+            self.retries_passed += passed;
+        } else {
+            self.first_attempts += 1;
+            self.first_failed += 1 - passed;
+        }
+        let (started, id, _) = execution_moment(history, attempts.execution[row] as usize);
+        #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+        let moment = (started.saturating_add(attempts.started_ms[row] as i64), id, attempts.attempt[row]);
+        if attempts.attempt[row] == 1 {
+            self.queue.add(moment, (attempts.started_ms[row] - attempts.ready_ms[row]).max(0.0));
+        }
+        self.memory.add(moment, attempts.peak_memory_bytes[row]);
+        let duration = attempts.duration_ms[row];
+        if outcome == Outcome::Passed && duration.is_finite() && duration >= 0.0 {
+            self.duration.add(moment, duration);
+            self.longest = Some(self.longest.map_or(duration, |longest| longest.max(duration)));
+        }
+    }
+
+    fn see_role(&mut self, moment: Moment, role: Role, wall_ms: f64) {
+        self.timelines += 1;
+        self.critical += u64::from(role.critical);
+        self.slack.add(moment, role.slack_ms);
+        self.wall_share.add(moment, role.held_ms / wall_ms);
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.first_attempts += other.first_attempts;
+        self.first_failed += other.first_failed;
+        self.retries += other.retries;
+        self.retries_passed += other.retries_passed;
+        self.longest = match (self.longest, other.longest) {
+            (Some(one), Some(two)) => Some(one.max(two)),
+            (one, two) => one.or(two),
+        };
+        self.duration.merge(other.duration);
+        self.memory.merge(other.memory);
+        self.queue.merge(other.queue);
+        self.slack.merge(other.slack);
+        self.wall_share.merge(other.wall_share);
+        self.timelines += other.timelines;
+        self.critical += other.critical;
+    }
+}
+
+fn execution_moment(history: &History, place: usize) -> Moment {
+    (history.executions.started_ms[place], history.executions.id[place], 0)
+}
+
+fn both(one: Option<(i64, i64)>, two: Option<(i64, i64)>) -> Option<(i64, i64)> {
+    match (one, two) {
+        (Some(one), Some(two)) => Some((one.0.min(two.0), one.1.max(two.1))),
+        (one, two) => one.or(two),
+    }
+}

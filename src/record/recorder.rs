@@ -1,0 +1,217 @@
+//! Events to facts: what happens during an execution becomes its records. Knows no disk, and cannot fail.
+
+use std::collections::BTreeMap;
+
+use super::digest::Digest;
+use super::outcome::Outcome;
+use super::{Attempt, Execution, Predicted};
+use crate::execute::{Ending, Event, ExecutionOutcome};
+use crate::plan::{Plan, PlannedStep};
+use crate::workflow::StepId;
+
+/// Turns the events of one execution into its facts.
+#[derive(Debug)]
+pub struct Recorder {
+    execution: Execution,
+    steps: BTreeMap<StepId, Facts>,
+}
+
+/// What is known of a step before it starts.
+#[derive(Debug, Clone)]
+struct Facts {
+    needs: Vec<String>,
+    command: Option<Digest>,
+    predicted: Option<Predicted>,
+}
+
+impl Recorder {
+    /// Returns a recorder for `execution`, which follows `plan`.
+    pub fn new(execution: Execution, plan: &Plan) -> Self {
+        let facts = |step: &PlannedStep| Facts {
+            needs: step.needs.iter().map(|need| plan.steps[need.at()].id().to_string()).collect(),
+            command: step.step.template.as_ref().or(step.step.run.as_ref()).map(|text| Digest::of(text.as_bytes())),
+            predicted: predicted(step),
+        };
+        Self { execution, steps: plan.steps.iter().map(|step| (step.id().clone(), facts(step))).collect() }
+    }
+
+    /// Takes an event; returns the attempt that it completes, if it completes one.
+    pub fn take(&mut self, event: &Event) -> Option<Attempt> {
+        match event {
+            Event::AttemptFinished { step, .. } => {
+                let facts = self.steps.get(step).cloned();
+                attempt(event, facts)
+            }
+            Event::Finished { outcome, duration_ms } => {
+                self.execution.duration_ms = Some(*duration_ms);
+                self.execution.outcome = match outcome {
+                    ExecutionOutcome::Passed => Outcome::Passed,
+                    ExecutionOutcome::Failed => Outcome::Failed,
+                    ExecutionOutcome::Cancelled => Outcome::Cancelled,
+                };
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the execution as far as it is known.
+    pub fn execution(&self) -> &Execution {
+        &self.execution
+    }
+}
+
+/// Returns what was predicted; a prediction is recorded where the duration was known.
+fn predicted(step: &PlannedStep) -> Option<Predicted> {
+    let duration = step.hint.duration_ms?;
+    let failure = step.hint.failure.map_or(0.0, |odds| odds.mean);
+    Some(Predicted { p10_ms: duration.p10, p50_ms: duration.p50, p90_ms: duration.p90, failure })
+}
+
+fn attempt(event: &Event, facts: Option<Facts>) -> Option<Attempt> {
+    let Event::AttemptFinished { step, attempt, slot, ready_ms, started_ms, duration_ms, ending, usage } = event else {
+        return None;
+    };
+    let facts = facts.unwrap_or(Facts { needs: Vec::new(), command: None, predicted: None });
+    Some(Attempt {
+        step: step.to_string(),
+        attempt: *attempt,
+        ready_ms: Some(*ready_ms),
+        started_ms: *started_ms,
+        duration_ms: Some(*duration_ms),
+        outcome: outcome(ending),
+        exit_code: if let Ending::Exited { code } = ending { Some(*code) } else { None },
+        signal: if let Ending::Signaled { signal } = ending { Some(*signal) } else { None },
+        timed_out: matches!(ending, Ending::TimedOut { .. }),
+        user_ms: usage.user_ms,
+        system_ms: usage.system_ms,
+        peak_memory_bytes: usage.peak_memory_bytes,
+        read_bytes: usage.read_bytes,
+        written_bytes: usage.written_bytes,
+        slot: Some(*slot),
+        needs: facts.needs,
+        command: facts.command,
+        inputs_bytes: None,
+        predicted: facts.predicted,
+        metrics: BTreeMap::new(),
+    })
+}
+
+fn outcome(ending: &Ending) -> Outcome {
+    match ending {
+        Ending::Exited { code: 0 } => Outcome::Passed,
+        Ending::Cancelled => Outcome::Cancelled,
+        Ending::Exited { .. } | Ending::Signaled { .. } | Ending::TimedOut { .. } | Ending::NotStarted { .. } => {
+            Outcome::Failed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::execute::Usage;
+    use crate::plan::{Hints, Interval, Limits, Odds, StepHint, plan};
+    use crate::record::{ExecutionId, Source};
+    use crate::workflow::{Resources, Step, Workflow};
+
+    fn step(id: &str, needs: &[&str]) -> Step {
+        Step {
+            id: StepId(id.to_owned()),
+            title: id.to_owned(),
+            description: String::new(),
+            run: Some(format!("make {id} secret")),
+            template: Some(format!("make {id} {{{{token}}}}")),
+            needs: needs.iter().map(|need| StepId((*need).to_owned())).collect(),
+            skip: None,
+            timeout: None,
+            retry: None,
+            resources: Resources::default(),
+            locks: Vec::new(),
+            env: BTreeMap::new(),
+            undo: None,
+        }
+    }
+
+    fn recorder() -> Recorder {
+        let workflow = Workflow {
+            name: "ci".to_owned(),
+            description: String::new(),
+            recorded_variables: BTreeMap::new(),
+            steps: vec![step("build", &[]), step("test", &["build"])],
+            warnings: Vec::new(),
+        };
+        let hint = StepHint {
+            duration_ms: Some(Interval { p10: 1.0, p50: 2.0, p90: 3.0, n: 4 }),
+            failure: Some(Odds { mean: 0.25, low: 0.1, high: 0.4, n: 4 }),
+            ..StepHint::default()
+        };
+        let hints = Hints { steps: BTreeMap::from([(StepId("test".to_owned()), hint)]) };
+        let plan = plan(&workflow, &hints, &Limits::default()).expect("a plan");
+        let execution = Execution {
+            id: ExecutionId::from_bytes([1; 12]),
+            workflow: "ci".to_owned(),
+            started_at: Timestamp::UNIX_EPOCH,
+            duration_ms: None,
+            outcome: Outcome::Cancelled,
+            trigger: "person".to_owned(),
+            machine: None,
+            slots: Some(1),
+            variables: BTreeMap::new(),
+            source: Source::default(),
+        };
+        Recorder::new(execution, &plan)
+    }
+
+    fn finished(step: &str, ending: Ending) -> Event {
+        Event::AttemptFinished {
+            step: StepId(step.to_owned()),
+            attempt: 2,
+            slot: 3,
+            ready_ms: 4,
+            started_ms: 5,
+            duration_ms: 6.5,
+            ending,
+            usage: Usage { user_ms: Some(7), read_bytes: Some(8), ..Usage::default() },
+        }
+    }
+
+    #[test]
+    fn an_attempt_carries_the_plan_and_the_numbers() {
+        let found = recorder().take(&finished("test", Ending::Exited { code: 0 })).expect("an attempt");
+        assert_eq!((found.step.as_str(), found.attempt, found.slot), ("test", 2, Some(3)));
+        assert_eq!((found.ready_ms, found.started_ms, found.duration_ms), (Some(4), 5, Some(6.5)));
+        assert_eq!((found.user_ms, found.read_bytes, found.written_bytes), (Some(7), Some(8), None));
+        assert_eq!(found.needs, ["build"]);
+        assert_eq!(found.predicted, Some(Predicted { p10_ms: 1.0, p50_ms: 2.0, p90_ms: 3.0, failure: 0.25 }));
+        assert_eq!(found.command, Some(Digest::of(b"make test {{token}}")), "the template, never the values");
+        let unknown = recorder().take(&finished("build", Ending::Exited { code: 0 })).expect("an attempt");
+        assert_eq!(unknown.predicted, None);
+    }
+
+    #[test]
+    fn endings() {
+        let check = |ending: Ending, outcome, exit_code, signal, timed_out| {
+            let found = recorder().take(&finished("build", ending)).expect("an attempt");
+            assert_eq!(
+                (found.outcome, found.exit_code, found.signal, found.timed_out),
+                (outcome, exit_code, signal, timed_out)
+            );
+        };
+        check(Ending::Exited { code: 0 }, Outcome::Passed, Some(0), None, false);
+        check(Ending::Exited { code: 75 }, Outcome::Failed, Some(75), None, false);
+        check(Ending::Signaled { signal: 9 }, Outcome::Failed, None, Some(9), false);
+        check(Ending::TimedOut { limit_ms: 1 }, Outcome::Failed, None, None, true);
+        check(Ending::NotStarted { reason: String::new() }, Outcome::Failed, None, None, false);
+        check(Ending::Cancelled, Outcome::Cancelled, None, None, false);
+    }
+
+    #[test]
+    fn the_end_completes_the_execution() {
+        let mut recorder = recorder();
+        assert_eq!(recorder.take(&Event::Finished { outcome: ExecutionOutcome::Failed, duration_ms: 9.5 }), None);
+        assert_eq!((recorder.execution().outcome, recorder.execution().duration_ms), (Outcome::Failed, Some(9.5)));
+    }
+}

@@ -1,0 +1,151 @@
+//! Strangers' text made inert: it can be read, but neither a terminal nor a Markdown page obeys it.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Longest name shown in a page, in characters.
+const LONGEST: usize = 100;
+
+/// Returns `text` as one line that no terminal obeys and that hides nothing.
+///
+/// Control characters (line ends and tabs too), characters that turn the direction of text, invisible ones and tag
+/// characters are written as `\n` or `\u{1b}`.
+pub fn terminal(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().fold(String::with_capacity(text.len() + 8), |mut shown, letter| {
+        if obeyed(letter) {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+        shown
+    }))
+}
+
+/// Returns a name as a Markdown code span that keeps its meaning in prose, lists and table cells.
+///
+/// Within a code span no forge looks for mentions, issue numbers, links or HTML; what could end the span, the cell or
+/// open another tool's comment marker is written as `\u{60}`. Longer names end in `…`.
+pub fn markdown(text: &str) -> String {
+    let mut shown = String::from("`");
+    let mut letters = terminal(text).into_owned().chars().collect::<Vec<_>>();
+    if letters.len() > LONGEST {
+        letters.truncate(LONGEST - 1);
+        letters.push('…');
+    }
+    for (at, letter) in letters.iter().enumerate() {
+        let comment = *letter == '<' && letters.get(at + 1) == Some(&'!');
+        if matches!(letter, '`' | '|') || comment {
+            shown.extend(letter.escape_unicode());
+        } else {
+            shown.push(*letter);
+        }
+    }
+    // An empty span, or one of spaces only, would be no span.
+    if shown.trim_start_matches(['`', ' ']).is_empty() {
+        return "`(empty)`".to_owned();
+    }
+    shown.push('`');
+    shown
+}
+
+/// Returns a sentence that may quote strangers' names as Markdown text that means only itself.
+///
+/// Punctuation that Markdown or HTML gives a meaning becomes a numeric entity. Forges look for mentions, issue numbers
+/// and addresses in the finished text, so a zero-width space parts those.
+pub fn prose(text: &str) -> String {
+    let text = terminal(text);
+    let mut shown = String::with_capacity(text.len() + 16);
+    let mut word = String::new();
+    for letter in text.chars() {
+        let active = matches!(
+            letter,
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '!' | '|' | '~' | '&' | '@' | '$' | '"'
+        );
+        let parted = matches!(letter, '@' | '#' | ':')
+            || (letter == '.' && word.eq_ignore_ascii_case("www"))
+            || (letter == '-' && word.eq_ignore_ascii_case("gh"));
+        if active || (parted && letter != ':') {
+            let _ = write!(shown, "&#{};", u32::from(letter));
+        } else {
+            shown.push(letter);
+        }
+        if parted {
+            shown.push_str("&#8203;");
+        }
+        if letter.is_alphanumeric() {
+            word.push(letter);
+        } else {
+            word.clear();
+        }
+    }
+    shown
+}
+
+/// Returns whether a terminal obeys the character, or a person cannot see it.
+fn obeyed(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            // The last variation selector is kept: it only asks for an emoji's colours.
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_obeys_nothing() {
+        for (text, shown) in [
+            ("cargo test ü 名 ⚠️", "cargo test ü 名 ⚠️"),
+            ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
+            ("\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
+            ("c1\u{9b}31m", "c1\\u{9b}31m"),
+            ("abc\u{202e}dcb", "abc\\u{202e}dcb"),
+            ("zero\u{200b}width\u{feff}", "zero\\u{200b}width\\u{feff}"),
+            ("tag\u{e0041}", "tag\\u{e0041}"),
+        ] {
+            assert_eq!(terminal(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_name_stays_a_name_in_markdown() {
+        for (text, shown) in [
+            ("build", "`build`"),
+            ("a|b", "`a\\u{7c}b`"),
+            ("a`b``c", "`a\\u{60}b\\u{60}\\u{60}c`"),
+            ("<script>alert(1)</script>", "`<script>alert(1)</script>`"),
+            ("<!-- other:marker -->", "`\\u{3c}!-- other:marker -->`"),
+            ("@team fixes #1", "`@team fixes #1`"),
+            ("a\n\n# b", "`a\\n\\n# b`"),
+            ("", "`(empty)`"),
+            ("  ", "`(empty)`"),
+        ] {
+            assert_eq!(markdown(text), shown);
+        }
+        assert!(markdown(&"x".repeat(5_000)).chars().count() <= LONGEST + 2);
+    }
+
+    #[test]
+    fn a_sentence_means_only_itself() {
+        for (text, shown) in [
+            ("test fails 3 of 10 times (n = 10)", "test fails 3 of 10 times (n = 10)"),
+            ("ask @team", "ask &#64;&#8203;team"),
+            ("fixes #1, GH-7", "fixes &#35;&#8203;1, GH&#45;&#8203;7"),
+            ("http://a.b www.c.d", "http:&#8203;//a.b www&#46;&#8203;c.d"),
+            ("[x](y) <b> `c` a|b", "&#91;x&#93;(y) &#60;b&#62; &#96;c&#96; a&#124;b"),
+            ("&amp; \\ **", "&#38;amp; &#92; &#42;&#42;"),
+        ] {
+            assert_eq!(prose(text), shown);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Learning as a whole: what it says of known histories, and what must not change what it says.
+
+use std::sync::Arc;
+
+use meow::learn::{Knowledge, Pattern, State, hints, learn};
+use meow::plan::Interval;
+use meow::record::{Outcome, Record};
+use meow::scan::History;
+
+use crate::null::{Draw, Made, Shape, history, null_history};
+
+/// Returns what records teach that lie in one repository.
+fn knowledge(records: &[Record]) -> Knowledge {
+    learn(State::default(), &History::from_records("project", records)).1
+}
+
+/// Returns a chain of `build` and `test` with these traits of `test`.
+pub fn chain(executions: usize, sigma: f64, broken_trees: f64, flaky: f64) -> Shape {
+    let step = |id: &str, needs: Vec<usize>, broken_trees: f64, flaky: f64| Made {
+        id: id.into(),
+        needs,
+        median_ms: 20_000.0,
+        broken_trees,
+        flaky,
+        hangs: 0.0,
+    };
+    Shape {
+        steps: vec![step("build", vec![], 0.0, 0.0), step("test", vec![0], broken_trees, flaky)],
+        executions,
+        sigma,
+        machines: vec![("linux-x86_64-8c-16g", 1.0), ("linux-x86_64-8c-32g", 2.0)],
+        slots: 8,
+        repeats: (0.1, 0.3),
+        every_minutes: 100.0,
+    }
+}
+
+fn step<'a>(knowledge: &'a Knowledge, step: &str, machine: Option<&str>) -> &'a Pattern {
+    let steps = &knowledge.workflows["ci"].steps;
+    steps.iter().find(|pattern| pattern.step == step && pattern.machine.as_deref() == machine).expect("learnt")
+}
+
+#[test]
+fn the_order_of_records_does_not_matter() {
+    for seed in 0..20 {
+        let mut records = null_history(seed);
+        let forward = knowledge(&records);
+        records.reverse();
+        assert_eq!(knowledge(&records), forward);
+        let mut draw = Draw::new(seed);
+        records.sort_by_cached_key(|_| draw.bits());
+        assert_eq!(knowledge(&records), forward);
+    }
+}
+
+#[test]
+fn folding_parts_in_is_learning_the_whole() {
+    for seed in 0..20 {
+        let records = null_history(seed);
+        let whole = learn(State::default(), &History::from_records("project", &records));
+        for parts in [2_usize, 3] {
+            let mut state = State::default();
+            let mut last = Knowledge::default();
+            for part in 0..parts {
+                let place = |record: &&Record| usize::from(record.execution.id.bytes()[0]) % parts == part;
+                let history = History::from_records("project", records.iter().filter(place));
+                (state, last) = learn(state, &history);
+            }
+            assert_eq!((&state, &last), (&whole.0, &whole.1), "seed {seed}, {parts} parts");
+        }
+    }
+}
+
+#[test]
+fn nonsense_numbers_never_reach_a_pattern() {
+    let mut records = null_history(5);
+    for (place, record) in records.iter_mut().enumerate() {
+        record.attempt.duration_ms = match place % 4 {
+            0 => Some(f64::NAN),
+            1 => Some(f64::INFINITY),
+            2 => Some(-1.0),
+            _ => Some(0.0),
+        };
+        record.attempt.started_ms = if place % 3 == 0 { u64::MAX } else { record.attempt.started_ms };
+        Arc::make_mut(&mut record.execution).duration_ms = Some(f64::NAN);
+    }
+    let text = toml::to_string(&knowledge(&records)).expect("TOML");
+    assert!(text.contains("duration_ms"), "{text}");
+    assert!(!text.contains("nan") && !text.contains("inf"), "{text}");
+}
+
+#[test]
+fn patterns_say_what_the_history_was_made_of() {
+    let records = history(&chain(400, 0.2, 0.1, 0.0), &mut Draw::new(11));
+    let learnt = knowledge(&records);
+    let near = |interval: Option<Interval>, median: f64, ratio: f64| {
+        let interval = interval.expect("learnt");
+        assert!((interval.p50 / median).ln().abs() < 0.12, "{interval:?}");
+        let spread = (interval.p90 / interval.p10).ln();
+        assert!((spread / ratio).ln().abs() < 0.35, "{interval:?}: {spread}");
+    };
+    let (fast, slow) = (Some("linux-x86_64-8c-16g"), Some("linux-x86_64-8c-32g"));
+    // 80 % of a lognormal law lie within ±1.28 σ.
+    near(step(&learnt, "build", fast).duration_ms, 20_000.0, 2.56 * 0.2);
+    near(step(&learnt, "build", slow).duration_ms, 40_000.0, 2.56 * 0.2);
+    let everywhere = step(&learnt, "build", None).duration_ms.expect("learnt");
+    assert!(everywhere.p10 < 20_000.0 && everywhere.p90 > 40_000.0, "{everywhere:?}");
+    let failure = step(&learnt, "test", None).failure.expect("learnt");
+    assert!(failure.low < 0.1 && 0.1 < failure.high, "{failure:?}");
+    assert_eq!(step(&learnt, "build", None).critical_share, Some(1.0));
+    let workflow = &learnt.workflows["ci"];
+    let weeks = 400.0 * 101.0 / (7.0 * 24.0 * 60.0);
+    assert!((workflow.executions_per_week / (400.0 / weeks) - 1.0).abs() < 0.2, "{}", workflow.executions_per_week);
+    let known = hints(workflow, "linux-x86_64-8c-32g");
+    let test = &known.steps[&meow::workflow::StepId("test".into())];
+    assert!(test.timeout_ms.is_some_and(|limit| limit > 120_000), "{test:?}");
+}
+
+#[test]
+fn cancelled_and_failed_attempts_teach_no_duration() {
+    let mut records = history(&chain(60, 0.1, 0.0, 0.0), &mut Draw::new(2));
+    let before = step(&knowledge(&records), "test", None).duration_ms;
+    for (place, outcome) in [Outcome::Cancelled, Outcome::Failed].into_iter().enumerate() {
+        let mut record = records[10 * place].clone();
+        record.attempt.step = "test".into();
+        record.attempt.attempt = 2;
+        record.attempt.duration_ms = Some(9e9);
+        record.attempt.outcome = outcome;
+        records.push(record);
+    }
+    let learnt = knowledge(&records);
+    let after = step(&learnt, "test", None);
+    assert_eq!(after.duration_ms, before);
+    assert_eq!((after.attempts, after.failed, after.retries, after.retries_passed), (61, 1, 1, 0));
+}
+
+#[test]
+fn projects_with_one_workflow_name_stay_apart() {
+    let mut collector = meow::scan::Collector::default();
+    for (name, seed) in [("one", 1), ("two", 2)] {
+        let repository = collector.repository(name);
+        for record in history(&chain(20, 0.1, 0.0, 0.0), &mut Draw::new(seed)) {
+            collector.add(repository, &record);
+        }
+    }
+    let learnt = learn(State::default(), &collector.finish()).1;
+    assert_eq!(learnt.workflows.keys().collect::<Vec<_>>(), ["one/ci", "two/ci"]);
+    assert_eq!(learnt.workflows["one/ci"].executions, 20);
+}
