@@ -1,11 +1,16 @@
 //! The command line: one file a command, settings resolved once, and the only room that prints.
 #![expect(clippy::disallowed_methods, reason = "this room wires the others to the process it runs in")]
 
+pub mod commit;
 pub mod demo;
+pub mod history;
+pub mod hook;
 pub mod hooks;
+pub mod identity;
 pub mod init;
 pub mod list;
 pub mod project;
+pub mod seal;
 pub mod settings;
 pub mod terminal;
 pub mod workflows;
@@ -38,7 +43,12 @@ pub struct Line {
 /// The commands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Commit records and what was learnt from them, and nothing else
+    Commit(commit::Args),
     Demo(demo::Args),
+    /// What the installed hooks call
+    #[command(hide = true)]
+    Hook(hook::Args),
     /// Put in, take out or show the hook that seals records into commits
     Hooks(hooks::Args),
     Init(init::Args),
@@ -85,7 +95,9 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: &Command, context: &Context) -> Result<u8> {
     match command {
+        Command::Commit(args) => commit::run(args, context),
         Command::Demo(args) => demo::run(args, context),
+        Command::Hook(args) => hook::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
         Command::Init(args) => init::run(args, context),
         Command::List(args) => list::run(args, context),

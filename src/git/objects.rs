@@ -6,6 +6,20 @@ use gix::objs::tree::EntryKind;
 use super::{Oid, Repository, trouble};
 use crate::error::{Error, Result};
 
+/// Deeper paths are not followed: a tree cannot hold itself, but a hostile one can be deep.
+const LONGEST_PATH: usize = 1_024;
+
+/// One folder or file of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Its tree or blob.
+    pub id: Oid,
+    /// Whether it is a folder.
+    pub folder: bool,
+}
+
 /// What a commit says, as far as meow wants to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitFacts {
@@ -36,38 +50,61 @@ impl Repository {
         Ok(header.size())
     }
 
-    /// Returns the files below `folder` in a commit, with their paths from the top, sorted by path.
+    /// Returns the tree at `folder` of a commit, or `None` where there is no such folder.
     ///
-    /// Links and submodules are left out.
+    /// # Errors
+    /// The commit or one of the trees is absent or damaged.
+    pub fn tree_at(&self, commit: Oid, folder: &str) -> Result<Option<Oid>> {
+        let wrong = || format!("{folder} of commit {commit} cannot be read");
+        let tree = self.inner.find_commit(commit.0).and_then(|commit| commit.tree()).map_err(trouble(wrong()))?;
+        let entry = tree.lookup_entry_by_path(folder).map_err(trouble(wrong()))?;
+        Ok(entry.filter(|entry| entry.mode().is_tree()).map(|entry| Oid(entry.object_id())))
+    }
+
+    /// Returns the folders and files of a tree; links and submodules are left out.
+    ///
+    /// # Errors
+    /// The tree is absent or damaged.
+    pub fn entries(&self, tree: Oid) -> Result<Vec<Entry>> {
+        let wrong = || format!("tree {tree} cannot be read");
+        let tree = self.inner.find_tree(tree.0).map_err(trouble(wrong()))?;
+        let mut found = Vec::new();
+        for entry in tree.iter() {
+            let entry = entry.map_err(trouble(wrong()))?;
+            let folder = match entry.kind() {
+                EntryKind::Tree => true,
+                EntryKind::Blob | EntryKind::BlobExecutable => false,
+                EntryKind::Link | EntryKind::Commit => continue,
+            };
+            found.push(Entry {
+                name: entry.filename().to_str_lossy().into_owned(),
+                id: Oid(entry.object_id()),
+                folder,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Returns the files below `folder` in a commit, with their paths from the top, sorted by path.
     ///
     /// # Errors
     /// The commit or one of the trees is absent or damaged.
     pub fn blobs_under(&self, commit: Oid, folder: &str) -> Result<Vec<(String, Oid)>> {
-        let wrong = || format!("{folder} of commit {commit} cannot be read");
-        let tree = self.inner.find_commit(commit.0).and_then(|commit| commit.tree()).map_err(trouble(wrong()))?;
-        let entry = tree.lookup_entry_by_path(folder).map_err(trouble(wrong()))?;
         let mut found = Vec::new();
-        if let Some(entry) = entry.filter(|entry| entry.mode().is_tree()) {
-            self.descend(entry.object_id(), folder, 0, &mut found).map_err(|error| Error::git(wrong()).cause(error))?;
+        let mut open: Vec<(String, Oid)> =
+            self.tree_at(commit, folder)?.map(|tree| (folder.to_owned(), tree)).into_iter().collect();
+        while let Some((at, tree)) = open.pop() {
+            for entry in self.entries(tree)? {
+                let path = format!("{at}/{}", entry.name);
+                if !entry.folder {
+                    found.push((path, entry.id));
+                } else if path.len() < LONGEST_PATH {
+                    open.push((path, entry.id));
+                }
+            }
         }
         found.sort();
         Ok(found)
-    }
-
-    fn descend(&self, tree: gix::ObjectId, at: &str, depth: u32, found: &mut Vec<(String, Oid)>) -> Result<()> {
-        // A tree cannot hold itself, but a hostile one can be deep.
-        const DEEPEST: u32 = 16;
-        let tree = self.inner.find_tree(tree).map_err(trouble(format!("tree {tree} cannot be read")))?;
-        for entry in tree.iter() {
-            let entry = entry.map_err(trouble(format!("tree {} is damaged", tree.id)))?;
-            let path = format!("{at}/{}", entry.filename().to_str_lossy());
-            match entry.kind() {
-                EntryKind::Tree if depth < DEEPEST => self.descend(entry.object_id(), &path, depth + 1, found)?,
-                EntryKind::Blob | EntryKind::BlobExecutable => found.push((path, Oid(entry.object_id()))),
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     /// Returns the text of the file at `path` in a commit, or `None` where there is no such file.

@@ -1,1 +1,16 @@
 //! Records to bytes and back: the journal while an execution runs, Parquet segments for ever, TOML beside them.
+#![expect(clippy::disallowed_methods, reason = "this room reads and writes the store's files")]
+
+pub mod columns;
+mod files;
+mod guard;
+pub mod journal;
+pub mod schema;
+pub mod seal;
+pub mod segment;
+pub mod spool;
+pub mod table;
+pub mod toml;
+
+pub use files::{Segment, segments};
+pub use toml::{get, list, put};

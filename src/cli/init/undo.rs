@@ -7,9 +7,7 @@ use super::write;
 use crate::cli::Context;
 use crate::cli::project::Project;
 use crate::error::{Error, Result};
-
-/// Folders of generated data.
-const DATA: [&str; 4] = ["records", "patterns", "recommendations", "actions"];
+use crate::git::DATA_FOLDERS;
 
 /// Removes every trace outside history and says each.
 pub fn undo(project: &Project, force: bool, context: &Context) -> Result<u8> {
@@ -59,7 +57,7 @@ fn plan(meow: &Path, force: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
                 let ours = fs::read_to_string(&path).is_ok_and(|held| held == text);
                 if ours || force { going.push(path) } else { staying.push(path) }
             }
-            name if force || DATA.contains(&name) => going.push(path),
+            name if force || DATA_FOLDERS.contains(&format!(".meow/{name}").as_str()) => going.push(path),
             _ => staying.push(path),
         }
     }

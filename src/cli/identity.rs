@@ -1,0 +1,109 @@
+//! What a record says of its sources, with branch names hashed under a key that stays outside the repository.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use super::Context;
+use super::settings::Settings;
+use crate::error::{Error, Result};
+use crate::git::{Repository, State};
+use crate::record::{Digest, Source};
+
+/// Sets these hashes apart from any other use of the same key.
+const PURPOSE: &str = "meow 2026-11 names hashed outside the repository";
+
+/// Returns what an execution's record keeps of the sources in `repository`. What cannot be known is absent, with a warning.
+pub fn source(repository: &Repository, context: &Context) -> Source {
+    let state = repository.state().unwrap_or_else(|error| {
+        context.terminal.warn(&format!("the sources are not recorded: {error}"));
+        State::default()
+    });
+    let branch = branch(&state, &context.settings).unwrap_or_else(|error| {
+        context.terminal.warn(&format!("the branch is not recorded: {error}"));
+        None
+    });
+    let known = state.commit.is_some() || state.tree.is_some();
+    Source {
+        commit: state.commit.and_then(|commit| Digest::truncated(commit.bytes())),
+        tree: state.tree.and_then(|tree| Digest::truncated(tree.bytes())),
+        patch: state.patch.map(Digest::from_bytes),
+        range_patch: state.range_patch.map(Digest::from_bytes),
+        dirty: known.then_some(state.dirty),
+        branch,
+    }
+}
+
+/// Returns the default branch by name, any other as 24 hex digits of a keyed BLAKE3 hash; nothing on a detached HEAD.
+///
+/// The key is `MEOW_KEY`, or a random one in the user's folder for state: hashes join within one key.
+///
+/// # Errors
+/// The key cannot be read or made.
+pub fn branch(state: &State, settings: &Settings) -> Result<Option<String>> {
+    let Some(branch) = &state.branch else { return Ok(None) };
+    if state.default_branch.as_ref() == Some(branch) {
+        return Ok(Some(branch.clone()));
+    }
+    Ok(key(settings)?.map(|key| hashed(&key, branch)))
+}
+
+fn hashed(key: &str, name: &str) -> String {
+    let key = blake3::derive_key(PURPOSE, key.as_bytes());
+    let hash = blake3::keyed_hash(&key, name.as_bytes());
+    Digest::truncated(hash.as_bytes()).map_or_else(String::new, |digest| digest.to_string())
+}
+
+/// Returns the key; a user without a home has none.
+fn key(settings: &Settings) -> Result<Option<String>> {
+    if let Some(key) = &settings.key {
+        return Ok(Some(key.clone()));
+    }
+    let Some(folder) = &settings.state else { return Ok(None) };
+    let file = folder.join("key");
+    match read(&file)? {
+        Some(key) => Ok(Some(key)),
+        None => make(folder, &file, settings).map(Some),
+    }
+}
+
+fn read(file: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(file) {
+        Ok(key) if !key.trim().is_empty() => Ok(Some(key.trim().to_owned())),
+        Ok(_) => Err(Error::store(format!("the key {} is empty", file.display())).hint("remove it, or set MEOW_KEY")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::store(format!("the key {} cannot be read", file.display())).cause(error)),
+    }
+}
+
+/// Makes a random key that only this user can read. Where two make one at once, the first one stays.
+fn make(folder: &Path, file: &Path, settings: &Settings) -> Result<String> {
+    let wrong = || format!("the key {} cannot be made", file.display());
+    let mut key = String::new();
+    for _ in 0..3 {
+        key += &Digest::from_bytes(settings.clock.random()?).to_string();
+    }
+    fs::create_dir_all(folder).map_err(|error| Error::store(wrong()).cause(error))?;
+    // Temporary files are made with mode 0600.
+    let mut unfinished = tempfile::NamedTempFile::new_in(folder).map_err(|error| Error::store(wrong()).cause(error))?;
+    unfinished.write_all(key.as_bytes()).map_err(|error| Error::store(wrong()).cause(error))?;
+    match unfinished.persist_noclobber(file) {
+        Ok(_) => Ok(key),
+        Err(error) => read(file)?.ok_or_else(|| Error::store(wrong()).cause(error.error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_join_within_a_key_only() {
+        let hash = hashed("one key", "topic");
+        assert_eq!(hash.len(), 24);
+        assert_eq!(hash, hashed("one key", "topic"));
+        assert_ne!(hash, hashed("one key", "topic2"));
+        assert_ne!(hash, hashed("another key", "topic"));
+        assert!(hash.parse::<Digest>().is_ok());
+    }
+}

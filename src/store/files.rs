@@ -1,0 +1,171 @@
+//! Whole files, all or nothing: temporary file, fsync, rename, fsync of the folder; and the segments of a work tree.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// The folder of segments below `.meow`.
+pub(super) const RECORDS: &str = "records";
+
+const UNFINISHED: &str = ".unfinished-";
+
+/// Writes `bytes` to `path` so that after a crash the file is there in full or not at all.
+///
+/// # Errors
+/// The folder cannot be made or written; nothing is left behind.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let attempt = || -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let mut file = temporary(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        sync_folder(folder)
+    };
+    attempt().map_err(|error| Error::store(format!("{} cannot be written", path.display())).cause(error))
+}
+
+/// Writes `bytes` to `path` unless there is a file already; returns whether it was written.
+///
+/// # Errors
+/// The folder cannot be made or written.
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let attempt = || -> io::Result<bool> {
+        fs::create_dir_all(folder)?;
+        let mut file = temporary(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(path) {
+            Ok(_) => sync_folder(folder).map(|()| true),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error.error),
+        }
+    };
+    attempt().map_err(|error| Error::store(format!("{} cannot be written", path.display())).cause(error))
+}
+
+fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut builder = tempfile::Builder::new();
+    // As the umask leaves it, like every other file of a work tree; the default would be 0600.
+    builder.prefix(UNFINISHED).permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)
+}
+
+/// Removes what a killed process left half-written in `folder`; only under the lock of those who write there.
+pub(super) fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Returns a file's bytes, or an error where it is larger than `most`.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub(super) fn read_capped(path: &Path, most: usize) -> Result<Vec<u8>> {
+    let unreadable = || Error::store(format!("{} cannot be read", path.display()));
+    let file = File::open(path).map_err(|error| unreadable().cause(error))?;
+    let mut bytes = Vec::new();
+    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable().cause(error))?;
+    if bytes.len() > most {
+        return Err(unreadable().cause(format!("it is larger than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// One segment file of a work tree.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Segment {
+    /// Its path below `.meow`, with `/`.
+    pub place: String,
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+impl Segment {
+    /// Returns its records, hash checked.
+    ///
+    /// # Errors
+    /// It cannot be read or is damaged.
+    pub fn records(&self) -> Result<Vec<crate::record::Record>> {
+        super::segment::open(&self.place, &read_capped(&self.path, super::segment::MAX_BYTES)?)
+    }
+}
+
+/// Returns the segments below the folder `.meow` of a work tree, in the order of their paths.
+///
+/// # Errors
+/// A folder cannot be read; an absent one has no segments.
+pub fn segments(meow: &Path) -> Result<Vec<Segment>> {
+    let records = meow.join(RECORDS);
+    let mut found = Vec::new();
+    for month in entries(&records)? {
+        let name = month.file_name().to_string_lossy().into_owned();
+        if !name.starts_with("month=") || !month.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        for file in entries(&month.path())? {
+            let file_name = file.file_name().to_string_lossy().into_owned();
+            if file_name.ends_with(".parquet") && !file_name.starts_with('.') {
+                found.push(Segment { place: format!("{RECORDS}/{name}/{file_name}"), path: file.path() });
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Returns what a folder holds, sorted by name; nothing where it is absent.
+pub(super) fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>> {
+    let listed = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    match listed {
+        Ok(mut entries) => {
+            entries.sort_by_key(fs::DirEntry::file_name);
+            Ok(entries)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::store(format!("{} cannot be read", folder.display())).cause(error)),
+    }
+}
+
+/// Returns `id` as the name of one file: anything but letters, digits, `-`, `_` and inner dots as `%` and two hex digits.
+pub(super) fn safe_name(id: &str) -> String {
+    let mut name = String::with_capacity(id.len());
+    for (at, byte) in id.bytes().enumerate() {
+        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || (byte == b'.' && at > 0);
+        if plain {
+            name.push(char::from(byte));
+        } else {
+            use std::fmt::Write as _;
+            write!(name, "%{byte:02x}").expect("text grows");
+        }
+    }
+    name
+}
+
+/// Returns the id whose [`safe_name`] this is, or `None` for a name that it never gives.
+pub(super) fn id_of(name: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte == b'%' {
+            let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &rest[2..];
+        } else {
+            bytes.push(*byte);
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|id| safe_name(id) == name)
+}

@@ -1,0 +1,217 @@
+//! The append-only file of one execution while it runs: what was appended survives the death of the process.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use super::columns::to_second;
+use super::files;
+use crate::error::{Error, Result};
+use crate::record::{Attempt, Execution, Outcome, Record};
+
+/// The ending of a journal's file name.
+pub(super) const EXTENSION: &str = "journal";
+
+/// A larger journal is refused unread.
+const MAX_BYTES: usize = 256 << 20;
+
+/// One line: 16 hex digits of the BLAKE3 hash of the rest, a space, and this as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "kebab-case")]
+enum Entry {
+    Began { execution: Box<Execution> },
+    Started { attempt: Box<Attempt> },
+    Finished { attempt: Box<Attempt> },
+    Closed { execution: Box<Execution> },
+}
+
+/// The open journal of an execution that runs in this process. The lock on it says that the execution lives.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// Creates `<folder>/<execution id>.journal`. It comes into being locked and with its first line.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or holds a journal of this execution.
+    pub fn create(folder: &Path, execution: &Execution) -> Result<Self> {
+        let path = folder.join(format!("{}.{EXTENSION}", execution.id));
+        let refuse = || Error::store(format!("the journal {} cannot be created", path.display()));
+        let attempt = || -> std::io::Result<File> {
+            fs::create_dir_all(folder)?;
+            let first = tempfile::Builder::new().prefix(".beginning-").tempfile_in(folder)?;
+            flock(first.as_file(), FlockOperation::NonBlockingLockExclusive)?;
+            let line = line(&Entry::Began { execution: Box::new(execution.clone()) })?;
+            first.as_file().write_all(line.as_bytes())?;
+            first.persist_noclobber(&path).map_err(|error| error.error)
+        };
+        let file = attempt().map_err(|error| refuse().cause(error))?;
+        Ok(Self { file, path })
+    }
+
+    /// Returns where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends that an attempt started; `attempt` holds what is known by then. Should its end never be appended, it
+    /// counts as cancelled.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn started(&self, attempt: &Attempt) -> Result<()> {
+        self.write(&Entry::Started { attempt: Box::new(finite(attempt)) })
+    }
+
+    /// Appends a finished attempt with one write.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn append(&self, attempt: &Attempt) -> Result<()> {
+        self.write(&Entry::Finished { attempt: Box::new(finite(attempt)) })
+    }
+
+    /// Waits until everything appended so far is on the disk: from then on it is acknowledged. May be called from
+    /// another thread, so that nothing waits for it.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|error| self.unwritable().cause(error))
+    }
+
+    /// Appends the closing row and syncs file and folder; `execution` holds the outcome and the duration.
+    ///
+    /// # Errors
+    /// The file cannot be written or synced.
+    pub fn close(self, execution: &Execution) -> Result<()> {
+        self.write(&Entry::Closed { execution: Box::new(execution.clone()) })?;
+        self.sync()?;
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        files::sync_folder(folder).map_err(|error| self.unwritable().cause(error))
+    }
+
+    fn write(&self, entry: &Entry) -> Result<()> {
+        let attempt = || (&self.file).write_all(line(entry)?.as_bytes());
+        attempt().map_err(|error| self.unwritable().cause(error))
+    }
+
+    fn unwritable(&self) -> Error {
+        Error::store(format!("the journal {} cannot be written", self.path.display()))
+    }
+}
+
+/// JSON knows no NaN and no infinity: such metrics say nothing and are left out.
+fn finite(attempt: &Attempt) -> Attempt {
+    let mut attempt = attempt.clone();
+    attempt.metrics.retain(|_, value| value.is_finite());
+    attempt.duration_ms = attempt.duration_ms.filter(|duration| duration.is_finite());
+    attempt
+}
+
+fn line(entry: &Entry) -> std::io::Result<String> {
+    let json = serde_json::to_string(entry)?;
+    // A line end first: whatever torn line stands before, this one begins on its own.
+    Ok(format!("\n{} {json}", check(&json)))
+}
+
+fn check(json: &str) -> String {
+    blake3::hash(json.as_bytes()).to_hex()[..16].to_owned()
+}
+
+/// Whether the execution behind a journal still runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// A process holds its lock.
+    Running,
+    /// It has its closing row.
+    Finished,
+    /// Its process died.
+    Interrupted,
+}
+
+/// What a journal holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JournalContent {
+    /// The execution: as it was closed, else as it began, outcome `cancelled`.
+    pub execution: Execution,
+    /// Finished attempts in order, then those that started and never finished, as cancelled.
+    pub attempts: Vec<Attempt>,
+    /// Whether it has its closing row.
+    pub closed: bool,
+    /// Lines that were torn or damaged, and left out.
+    pub torn: usize,
+    /// Whether the execution still runs.
+    pub state: State,
+}
+
+impl JournalContent {
+    /// Returns its records.
+    pub fn records(&self) -> Vec<Record> {
+        let execution = Arc::new(self.execution.clone());
+        let record = |attempt: &Attempt| Record { execution: Arc::clone(&execution), attempt: attempt.clone() };
+        self.attempts.iter().map(record).collect()
+    }
+}
+
+/// Reads a journal, also while another process appends to it.
+///
+/// # Errors
+/// It cannot be read, or its first line is damaged: then nothing in it can be understood.
+pub fn read(path: &Path) -> Result<JournalContent> {
+    // The lock is asked for first: an execution that closes meanwhile is then seen as running, never as interrupted.
+    let running = is_locked(path)?;
+    let bytes = files::read_capped(path, MAX_BYTES)?;
+    let (mut began, mut closed, mut torn) = (None, None, 0);
+    let (mut attempts, mut started): (Vec<Attempt>, Vec<Attempt>) = (Vec::new(), Vec::new());
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match entry(line) {
+            Some(Entry::Began { execution }) => began = Some(*execution),
+            Some(Entry::Started { attempt }) => started.push(*attempt),
+            Some(Entry::Finished { attempt }) => attempts.push(*attempt),
+            Some(Entry::Closed { execution }) => closed = Some(*execution),
+            None => torn += 1,
+        }
+    }
+    let Some(began) = began else {
+        return Err(Error::store(format!("the journal {} has no readable first line", path.display())));
+    };
+    let state = match (&closed, running) {
+        (Some(_), _) => State::Finished,
+        (None, true) => State::Running,
+        (None, false) => State::Interrupted,
+    };
+    let ended = |one: &Attempt| attempts.iter().any(|other| (&other.step, other.attempt) == (&one.step, one.attempt));
+    let unfinished: Vec<Attempt> = started.into_iter().filter(|started| !ended(started)).map(cancelled).collect();
+    attempts.extend(unfinished);
+    let is_closed = closed.is_some();
+    let execution = closed.unwrap_or(Execution { outcome: Outcome::Cancelled, duration_ms: None, ..began });
+    let execution = Execution { started_at: to_second(execution.started_at), ..execution };
+    Ok(JournalContent { execution, attempts, closed: is_closed, torn, state })
+}
+
+fn cancelled(attempt: Attempt) -> Attempt {
+    Attempt { outcome: Outcome::Cancelled, duration_ms: None, ..attempt }
+}
+
+fn entry(line: &[u8]) -> Option<Entry> {
+    let (hash, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    (hash == check(json)).then(|| serde_json::from_str(json).ok())?
+}
+
+fn is_locked(path: &Path) -> Result<bool> {
+    let unreadable = || Error::store(format!("the journal {} cannot be read", path.display()));
+    let file = File::open(path).map_err(|error| unreadable().cause(error))?;
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+        Err(error) => Err(unreadable().cause(error)),
+    }
+}

@@ -1,0 +1,140 @@
+//! Segments: records as one immutable Parquet file whose name holds its own hash.
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::basic::{Compression, Encoding, Type};
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use super::guard::guarded;
+use super::{files, table};
+use crate::error::{Error, Result};
+use crate::record::{Digest, Record};
+
+/// The version of the format; it stands in every footer as `meow.format`.
+///
+/// 0: the first. Everything may still change: stores of version 0 may be thrown away.
+pub const FORMAT: u32 = 0;
+
+/// A larger file is refused unread.
+pub const MAX_BYTES: usize = 64 << 20;
+/// A file with more rows is refused unread.
+pub const MAX_ROWS: usize = 1_000_000;
+const MAX_ROW_GROUPS: usize = 64;
+const MAX_COLUMNS: usize = 512;
+/// Rows decoded at once, so that a file cannot make one batch of everything.
+const BATCH_ROWS: usize = 8_192;
+
+const FORMAT_KEY: &str = "meow.format";
+
+/// Returns records as the bytes of a segment, sorted by start, execution, step and attempt: the same records
+/// give the same bytes in any order.
+///
+/// # Errors
+/// Parquet refuses them.
+pub fn encode(records: &[Record]) -> Result<Vec<u8>> {
+    let mut sorted = records.to_vec();
+    sorted.sort_by(|a, b| key(a).cmp(&key(b)));
+    sorted.dedup_by(|a, b| key(a) == key(b));
+    write(&table::batch(&sorted)?)
+}
+
+fn key(record: &Record) -> (Timestamp, &[u8; 12], &str, u32) {
+    (record.execution.started_at, record.execution.id.bytes(), &record.attempt.step, record.attempt.attempt)
+}
+
+fn write(batch: &RecordBatch) -> Result<Vec<u8>> {
+    let refuse = |error: parquet::errors::ParquetError| Error::store("records cannot be encoded").cause(error);
+    let schema = ArrowSchemaConverter::new().convert(&batch.schema()).map_err(refuse)?;
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_offset_index_disabled(true)
+        .set_created_by("meow".to_owned())
+        .set_key_value_metadata(Some(vec![KeyValue::new(FORMAT_KEY.to_owned(), FORMAT.to_string())]));
+    for column in schema.columns() {
+        let encoding = match column.physical_type() {
+            Type::INT32 | Type::INT64 => Encoding::DELTA_BINARY_PACKED,
+            _ => Encoding::PLAIN,
+        };
+        properties = properties.set_column_encoding(column.path().clone(), encoding);
+    }
+    let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new_with_options(&mut bytes, batch.schema(), options).map_err(refuse)?;
+    writer.write(batch).and_then(|()| writer.close()).map_err(refuse)?;
+    Ok(bytes)
+}
+
+/// Returns the records in a segment's bytes; records of one execution share it.
+///
+/// # Errors
+/// The bytes are no segment, are damaged, too large, or of a newer format. Never panics, whatever the bytes.
+pub fn decode(bytes: &[u8]) -> Result<Vec<Record>> {
+    if bytes.len() > MAX_BYTES {
+        return Err(Error::store(format!("it is larger than {} MiB", MAX_BYTES >> 20)));
+    }
+    guarded(|| {
+        let refuse = |error| Error::store("it cannot be read as Parquet").cause(error);
+        let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(bytes)).map_err(refuse)?;
+        let rows = check(builder.metadata())?;
+        let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(refuse)?;
+        let mut records = Vec::with_capacity(rows.min(BATCH_ROWS));
+        for batch in reader {
+            let batch = batch.map_err(|error| Error::store("a page is damaged").cause(error))?;
+            table::rows(&batch, &mut records)?;
+        }
+        if records.len() != rows {
+            return Err(Error::store(format!("it holds {} of {rows} rows", records.len())));
+        }
+        Ok(records)
+    })
+}
+
+/// Returns the number of rows of a footer that makes sense.
+fn check(metadata: &ParquetMetaData) -> Result<usize> {
+    let file = metadata.file_metadata();
+    let format = file.key_value_metadata().and_then(|pairs| pairs.iter().find(|pair| pair.key == FORMAT_KEY));
+    let Some(format) = format.and_then(|pair| pair.value.as_deref()) else {
+        return Err(Error::store("it is Parquet, but no segment of meow's"));
+    };
+    if format.parse::<u32>().ok().is_none_or(|format| format > FORMAT) {
+        return Err(Error::store(format!("it has format {}; this meow reads up to {FORMAT}", format.escape_debug()))
+            .hint("update meow"));
+    }
+    let rows = usize::try_from(file.num_rows()).unwrap_or(usize::MAX);
+    if rows > MAX_ROWS || metadata.num_row_groups() > MAX_ROW_GROUPS || file.schema_descr().num_columns() > MAX_COLUMNS
+    {
+        return Err(Error::store(format!("it claims {rows} rows, more than a segment may hold")));
+    }
+    Ok(rows)
+}
+
+/// Returns the records of the segment called `name` (a path or a file name), after its hash was checked.
+///
+/// # Errors
+/// The bytes do not match the name, or [`decode`] refuses them; the error names the segment.
+pub fn open(name: &str, bytes: &[u8]) -> Result<Vec<Record>> {
+    let damaged = || format!("segment {} is damaged", name.escape_debug());
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let claimed = file.strip_suffix(".parquet").and_then(|stem| stem.rsplit('-').next());
+    if claimed != Some(&Digest::of(bytes).to_string()) {
+        return Err(Error::store(damaged()).cause("its content does not match the hash in its name"));
+    }
+    decode(bytes).map_err(|error| Error::store(damaged()).cause(error))
+}
+
+/// Returns where a segment lies below `.meow`: `records/month=2026-11/20261122T101500Z-<writer>-<hash>.parquet`.
+/// The month is that of the earliest execution, the time that of sealing.
+pub fn place(records: &[Record], writer: &str, sealed_at: Timestamp, bytes: &[u8]) -> String {
+    let first = records.iter().map(|record| record.execution.started_at).min().unwrap_or(sealed_at);
+    let month = first.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string();
+    let sealed = sealed_at.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string();
+    format!("{}/month={month}/{sealed}-{writer}-{}.parquet", files::RECORDS, Digest::of(bytes))
+}

@@ -1,0 +1,124 @@
+//! The spool in the git directory: journals of every worktree, and the marks that say which segment holds them.
+//!
+//! Below the private folder: `spool/<worktree>/<execution>.journal`, `sealed/<segment>.json`, `spool.lock`, `writer`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::files;
+use super::journal::{self, Journal, JournalContent, State};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::record::{Execution, ExecutionId, Record};
+
+/// The spool of one repository.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    pub(super) private: PathBuf,
+}
+
+/// One journal in the spool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spooled {
+    /// The worktree it was written in.
+    pub worktree: String,
+    /// The execution.
+    pub execution: ExecutionId,
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+impl Spooled {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// See [`journal::read`].
+    pub fn read(&self) -> Result<JournalContent> {
+        journal::read(&self.path)
+    }
+}
+
+impl Spool {
+    /// Returns the spool below a repository's private folder; nothing is touched.
+    pub fn new(private: &Path) -> Self {
+        Self { private: private.to_path_buf() }
+    }
+
+    /// Creates the journal of an execution that starts in `worktree`.
+    ///
+    /// # Errors
+    /// See [`Journal::create`].
+    pub fn create(&self, worktree: &str, execution: &Execution) -> Result<Journal> {
+        Journal::create(&self.private.join("spool").join(files::safe_name(worktree)), execution)
+    }
+
+    /// Returns the journals of all worktrees, also of those that are gone, by worktree and id.
+    ///
+    /// # Errors
+    /// The folder cannot be read; an absent one is empty.
+    pub fn list(&self) -> Result<Vec<Spooled>> {
+        let mut found = Vec::new();
+        for folder in files::entries(&self.private.join("spool"))? {
+            let Some(worktree) = files::id_of(&folder.file_name().to_string_lossy()) else { continue };
+            for file in files::entries(&folder.path())? {
+                let path = file.path();
+                let is_journal = path.extension().is_some_and(|extension| extension == journal::EXTENSION);
+                let id = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+                if let (true, Some(execution)) = (is_journal, id) {
+                    found.push(Spooled { worktree: worktree.clone(), execution, path });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the records of every execution that has ended, sealed or not, and what could not be read.
+    ///
+    /// # Errors
+    /// The spool's folder cannot be read.
+    pub fn records(&self) -> Result<(Vec<Record>, Vec<Error>)> {
+        let (mut records, mut troubles) = (Vec::new(), Vec::new());
+        for spooled in self.list()? {
+            match spooled.read() {
+                Ok(content) if content.state != State::Running => records.extend(content.records()),
+                Ok(_) => {}
+                // Another process sealed and freed it meanwhile: its segment is read elsewhere.
+                Err(_) if !spooled.path.exists() => {}
+                Err(error) => troubles.push(error),
+            }
+        }
+        Ok((records, troubles))
+    }
+
+    /// Returns this clone's writer id, drawn at the first call: 12 hex digits that say nothing of host or user.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn writer(&self, clock: &Clock) -> Result<String> {
+        let path = self.private.join("writer");
+        if !path.exists() {
+            let random = crate::record::Digest::from_bytes(clock.random()?).to_string();
+            files::write_new(&path, format!("{}\n", &random[..12]).as_bytes())?;
+        }
+        let text = files::read_capped(&path, 64)?;
+        let writer = String::from_utf8_lossy(&text).trim().to_owned();
+        if writer.len() == 12 && writer.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(writer);
+        }
+        Err(Error::store(format!("{} holds no writer id", path.display())).hint("remove the file; a new id is drawn"))
+    }
+
+    /// Waits for and takes the lock of those who seal and free; it goes with the returned file.
+    pub(super) fn lock(&self) -> Result<File> {
+        let path = self.private.join("spool.lock");
+        let attempt = || -> std::io::Result<File> {
+            fs::create_dir_all(&self.private)?;
+            let file = File::options().create(true).append(true).open(&path)?;
+            flock(&file, FlockOperation::LockExclusive)?;
+            Ok(file)
+        };
+        attempt().map_err(|error| Error::store(format!("{} cannot be locked", path.display())).cause(error))
+    }
+}

@@ -1,0 +1,69 @@
+//! Small documents beside the records: `.meow/<kind>/<id>.toml`, deterministic, all or nothing.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::files;
+use crate::error::{Error, Result};
+
+/// A larger document is refused.
+pub const MAX_BYTES: usize = 256 << 10;
+
+/// Writes `.meow/<kind>/<id>.toml`; `meow` is the folder `.meow`. Returns its path. The same value gives the same bytes;
+/// a file that already holds them is left alone.
+///
+/// # Errors
+/// The value has no TOML form, is too large, or the file cannot be written.
+pub fn put(meow: &Path, kind: &str, id: &str, value: &impl Serialize) -> Result<PathBuf> {
+    let path = place(meow, kind, id);
+    let refuse = || Error::store(format!("{} cannot be written", path.display()));
+    let text = ::toml::to_string(value).map_err(|error| refuse().cause(error))?;
+    if text.len() > MAX_BYTES {
+        return Err(refuse().cause(format!("it would be larger than {} KiB", MAX_BYTES >> 10)));
+    }
+    let held = files::read_capped(&path, MAX_BYTES).ok();
+    if held.as_deref() != Some(text.as_bytes()) {
+        files::write_whole(&path, text.as_bytes())?;
+    }
+    Ok(path)
+}
+
+/// Returns the document, or `None` where there is none.
+///
+/// # Errors
+/// It cannot be read, is too large, holds the marks of a merge conflict, or does not fit the type.
+pub fn get<T: DeserializeOwned>(meow: &Path, kind: &str, id: &str) -> Result<Option<T>> {
+    let path = place(meow, kind, id);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let refuse = || Error::store(format!("{} is ignored", path.display()));
+    let bytes = files::read_capped(&path, MAX_BYTES)?;
+    let text = String::from_utf8(bytes).map_err(|error| refuse().cause(error))?;
+    let is_conflict = text.lines().any(|line| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> "));
+    if is_conflict {
+        return Err(refuse().cause("it holds the marks of a merge conflict").hint("run `meow learn` to write it anew"));
+    }
+    ::toml::from_str(&text).map(Some).map_err(|error| refuse().cause(error).hint("run `meow learn` to write it anew"))
+}
+
+/// Returns the ids of all documents of a kind, sorted.
+///
+/// # Errors
+/// The folder cannot be read; an absent one is empty.
+pub fn list(meow: &Path, kind: &str) -> Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for file in files::entries(&meow.join(kind))? {
+        let name = file.file_name();
+        let id = name.to_str().and_then(|name| name.strip_suffix(".toml")).and_then(files::id_of);
+        ids.extend(id);
+    }
+    ids.sort();
+    Ok(ids)
+}
+
+fn place(meow: &Path, kind: &str, id: &str) -> PathBuf {
+    meow.join(kind).join(format!("{}.toml", files::safe_name(id)))
+}
