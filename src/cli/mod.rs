@@ -3,12 +3,14 @@
 
 pub mod commit;
 pub mod demo;
+pub mod execute;
 pub mod history;
 pub mod hook;
 pub mod hooks;
 pub mod identity;
 pub mod init;
 pub mod list;
+pub mod machine;
 pub mod project;
 pub mod seal;
 pub mod settings;
@@ -46,6 +48,7 @@ enum Command {
     /// Commit records and what was learnt from them, and nothing else
     Commit(commit::Args),
     Demo(demo::Args),
+    Execute(execute::Args),
     /// What the installed hooks call
     #[command(hide = true)]
     Hook(hook::Args),
@@ -97,6 +100,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
     match command {
         Command::Commit(args) => commit::run(args, context),
         Command::Demo(args) => demo::run(args, context),
+        Command::Execute(args) => execute::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
         Command::Init(args) => init::run(args, context),

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests play the person, who may do anything")]
 
 mod examples;
+mod execute;
 mod formulas;
 mod git_state;
 mod golden;

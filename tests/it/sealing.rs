@@ -293,6 +293,6 @@ fn meow_commit_on_unborn_detached_and_unfinished() {
     space.write(".git/MERGE_HEAD", &(space.git(&["rev-parse", "main"]) + "\n"));
     let said = space.meow(&["commit"]);
     assert!(said.code == 3 && said.err.contains("a merge is in progress"), "{said:?}");
-    assert!(said.err.contains("finish or abort"), "{said:?}");
+    assert!(said.err.contains("finish or abort"), "{}", said.err);
     space.git(&["fsck", "--strict"]);
 }
