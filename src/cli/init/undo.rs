@@ -22,10 +22,15 @@ pub fn undo(project: &Project, force: bool, context: &Context) -> Result<u8> {
     }
     let private = project.repository.as_ref().map(crate::git::Repository::private_dir);
     let private = private.filter(|folder| folder.symlink_metadata().is_ok());
+    let unsealed =
+        private.as_ref().is_some_and(|folder| entries(&folder.join("spool")).is_ok_and(|spool| !spool.is_empty()));
     let nothing = going.is_empty() && private.is_none();
     for path in going.iter().chain(&private) {
         remove(path)?;
         context.terminal.result(&format!("removed {}", shown(project, path)))?;
+    }
+    if unsealed {
+        context.terminal.say("executions that were in no commit yet are gone with it");
     }
     for folder in [meow.join("workflows"), meow.clone()] {
         // Only an empty folder goes; one that is not there is gone already.
