@@ -2,6 +2,7 @@
 
 mod forecast;
 mod progress;
+mod recording;
 mod summary;
 
 use std::collections::BTreeMap;
@@ -12,14 +13,15 @@ use std::time::Duration;
 use super::machine::Machine;
 use super::project::Project;
 use super::terminal::Terminal;
-use super::{Context, workflows};
-use crate::error::{Error, Result};
+use super::{Context, foresight, workflows};
+use crate::error::{Error, Kind, Result};
 use crate::execute::{Event, ExecutionOutcome, Options, Stop, execute};
-use crate::plan::{Hints, Limits, Plan, Selection, plan};
+use crate::plan::{Limits, Plan, Selection, plan};
 use crate::record::ExecutionId;
 use crate::redact::inert;
-use crate::workflow::Step;
+use crate::workflow::{Step, Workflow};
 use progress::Progress;
+use recording::Recording;
 use summary::Summary;
 
 /// What a stopped step gets to end by itself.
@@ -96,24 +98,27 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let slots = args.slots.or(context.settings.slots).unwrap_or(machine.cores);
     let limits = Limits { slots, cpus: Some(f64::from(machine.cores)), memory_bytes: machine.memory_bytes };
     let selection = Selection { only: args.only.clone(), from: args.from.clone(), manual: args.manual };
-    let plan = plan(&workflow, &Hints::default(), &limits)?.select(&selection)?;
+    let hints = foresight::hints(&project, &workflow.name, &machine.class(), &context.terminal);
+    let plan = plan(&workflow, &hints, &limits)?.select(&selection)?;
     if args.dry_run {
         let text = if args.json { forecast::json(&plan) } else { forecast::text(&plan) };
         return context.terminal.result(&text).map(|()| 0);
     }
-    perform(args, context, &project, &plan)
+    perform(args, context, &project, &workflow, &plan)
 }
 
-fn perform(args: &Args, context: &Context, project: &Project, plan: &Plan) -> Result<u8> {
+fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflow, plan: &Plan) -> Result<u8> {
     let terminal = &context.terminal;
     let id = ExecutionId::from_bytes(context.settings.clock.random()?);
-    let logs = logs(project, id)?;
+    let (logs, temporary) = logs(project, id)?;
     if project.repository.is_none() {
         terminal.say("not in a git repository: nothing is remembered (`git init` changes that)");
     }
+    let repository = project.repository.as_ref();
+    let mut recording = repository.and_then(|repository| Recording::start(repository, workflow, plan, id, context));
     terminal.say(&forecast::line(plan));
     let stop = Stop::default();
-    stop.on_signals().map_err(|error| Error::new(crate::error::Kind::Bug, "no signal handlers").cause(error))?;
+    stop.on_signals().map_err(|error| Error::new(Kind::Bug, "no signal handlers").cause(error))?;
     let progress = Progress::new(plan, terminal, args.manual);
     let options = Options {
         execution: id.to_string(),
@@ -127,12 +132,18 @@ fn perform(args: &Args, context: &Context, project: &Project, plan: &Plan) -> Re
     let mut stream = args.events.is_some().then(|| Stream::new(terminal, plan, id));
     let outcome = execute(plan, &options, &context.settings.clock, &stop, &mut |event| {
         summary.see(event);
+        if let Some(recording) = &mut recording {
+            recording.see(event);
+        }
         progress.see(event);
         if let Some(stream) = &mut stream {
             stream.see(event);
         }
     });
     progress.end();
+    if let Some(recording) = recording {
+        recording.end(context);
+    }
     let shown = match (args.json, args.events) {
         (true, _) => terminal.result(&summary.json()),
         (_, Some(_)) => {
@@ -145,7 +156,7 @@ fn perform(args: &Args, context: &Context, project: &Project, plan: &Plan) -> Re
     if let Err(error) = shown {
         terminal.detail(&error.to_string());
     }
-    if outcome == ExecutionOutcome::Passed && project.repository.is_none() {
+    if outcome == ExecutionOutcome::Passed && temporary {
         // What stays in the temporary folder is what a person may have to look into.
         let _ = std::fs::remove_dir_all(&logs);
     }
@@ -156,15 +167,19 @@ fn perform(args: &Args, context: &Context, project: &Project, plan: &Plan) -> Re
     })
 }
 
-/// Returns the folder for the output of the steps; outside a repository it is a temporary one.
-fn logs(project: &Project, id: ExecutionId) -> Result<PathBuf> {
+/// Returns the folder for the output of the steps, and whether it is a temporary one: outside a repository, or where the
+/// git directory cannot be written.
+fn logs(project: &Project, id: ExecutionId) -> Result<(PathBuf, bool)> {
     if let Some(repository) = &project.repository {
-        return Ok(repository.private_dir().join("logs").join(id.to_string()));
+        let folder = repository.private_dir().join("logs").join(id.to_string());
+        if std::fs::create_dir_all(&folder).is_ok() {
+            return Ok((folder, false));
+        }
     }
     let folder = tempfile::Builder::new().prefix("meow-").tempdir().map_err(|error| {
         Error::store("no temporary folder for the output of the steps").cause(error).hint("check TMPDIR")
     })?;
-    Ok(folder.keep())
+    Ok((folder.keep(), true))
 }
 
 /// Writes events to stdout until the reader goes away.

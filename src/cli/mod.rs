@@ -5,6 +5,7 @@ pub mod analyze;
 pub mod commit;
 pub mod demo;
 pub mod execute;
+pub mod foresight;
 pub mod history;
 pub mod hook;
 pub mod hooks;
