@@ -90,6 +90,8 @@ fn without_a_branch_this_week_stands_against_last() {
     space.git(&["switch", "--quiet", "main"]);
     let page = space.meow_ok(&["report", "--format", "text"]);
     assert!(page.starts_with("meow: this week against last week\n"), "{page}");
+    space.write("new", "nothing was executed on this\n");
+    assert_eq!(page, space.meow_ok(&["report", "--format", "text"]));
 }
 
 #[test]
