@@ -78,7 +78,12 @@ fn sides(
     if let Some(base) = base
         && let Some(sources) = sources::sources(repository, &base)?
     {
-        return Ok((report::by_source(history, &sources), Names { base, head: "this branch".to_owned() }));
+        let sides = report::by_source(history, &sources);
+        let committed = !sources.head_commits.is_empty();
+        if committed || sides.contains(&Some(Side::Head)) {
+            let head = if committed { "this branch" } else { "uncommitted work" };
+            return Ok((sides, Names { base, head: head.to_owned() }));
+        }
     }
     let now = context.settings.clock.now().as_millisecond();
     let names = Names { base: "last week".to_owned(), head: "this week".to_owned() };

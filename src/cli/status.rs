@@ -3,6 +3,7 @@
 use super::Context;
 use super::history::history;
 use super::page::{self, Format};
+use super::seal;
 use crate::error::{Error, Result};
 use crate::report::{self, executions::Open};
 use crate::store::journal::{JournalContent, State};
@@ -38,7 +39,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         return Ok(0);
     }
     let (mut running, mut interrupted, mut waiting) = (Vec::new(), Vec::new(), 0);
-    for spooled in Spool::new(&private).list()? {
+    let spool = Spool::new(&private);
+    let heads = seal::heads(&repository)?;
+    let committed =
+        spool.sealed_executions(&|place| heads.iter().any(|head| seal::holds(&repository, *head, place)))?;
+    for spooled in spool.list()?.into_iter().filter(|spooled| !committed.contains(&spooled.execution)) {
         // A journal that cannot be read was warned about by the history.
         let Ok(journal) = spooled.read() else { continue };
         match journal.state {

@@ -90,6 +90,8 @@ fn without_a_branch_this_week_stands_against_last() {
     space.git(&["switch", "--quiet", "main"]);
     let page = space.meow_ok(&["report", "--format", "text"]);
     assert!(page.starts_with("meow: this week against last week\n"), "{page}");
+    space.write("new", "nothing was executed on this\n");
+    assert_eq!(page, space.meow_ok(&["report", "--format", "text"]));
 }
 
 #[test]
@@ -104,6 +106,9 @@ fn executions_are_listed_and_shown() {
     assert!(single.contains(newest) && single.contains("build") && single.contains("test"), "{single}");
     let status = space.meow_ok(&["status"]);
     assert!(status.contains("28 executions wait to be committed."), "{status}");
+    space.meow_ok(&["commit"]);
+    assert!(space.meow_ok(&["status"]).contains("No execution waits to be committed."));
+    assert!(space.meow_ok(&["log"]).contains("8 older executions not shown."));
     for (args, code) in [(["status", "zzz"], 2), (["status", ""], 2), (["log", "-n0"], 0)] {
         assert_eq!(space.meow(&args).code, code, "{args:?}");
     }
