@@ -4,7 +4,9 @@
 pub mod demo;
 pub mod hooks;
 pub mod identity;
+pub mod import;
 pub mod project;
+pub mod record;
 pub mod settings;
 pub mod terminal;
 pub mod workflows;
@@ -40,6 +42,10 @@ enum Command {
     Demo(demo::Args),
     /// Put in, take out or show the hook that seals records into commits
     Hooks(hooks::Args),
+    /// Take what other tools recorded into this repository
+    Import(import::Args),
+    /// Record one command, or what something else measured
+    Record(record::Args),
 }
 
 /// What every command is handed.
@@ -84,5 +90,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
     match command {
         Command::Demo(args) => demo::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
+        Command::Import(args) => import::run(args, context),
+        Command::Record(args) => record::run(args, context),
     }
 }
