@@ -1,12 +1,21 @@
 //! The command line: one file a command, settings resolved once, and the only room that prints.
 #![expect(clippy::disallowed_methods, reason = "this room wires the others to the process it runs in")]
 
+pub mod commit;
 pub mod demo;
+pub mod execute;
+pub mod foresight;
+pub mod history;
+pub mod hook;
 pub mod hooks;
 pub mod identity;
 pub mod import;
+pub mod init;
+pub mod list;
+pub mod machine;
 pub mod project;
 pub mod record;
+pub mod seal;
 pub mod settings;
 pub mod terminal;
 pub mod workflows;
@@ -39,11 +48,19 @@ pub struct Line {
 /// The commands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Commit records and what was learnt from them, and nothing else
+    Commit(commit::Args),
     Demo(demo::Args),
+    Execute(execute::Args),
+    /// What the installed hooks call
+    #[command(hide = true)]
+    Hook(hook::Args),
     /// Put in, take out or show the hook that seals records into commits
     Hooks(hooks::Args),
     /// Take what other tools recorded into this repository
     Import(import::Args),
+    Init(init::Args),
+    List(list::Args),
     /// Record one command, or what something else measured
     Record(record::Args),
 }
@@ -88,9 +105,14 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: &Command, context: &Context) -> Result<u8> {
     match command {
+        Command::Commit(args) => commit::run(args, context),
         Command::Demo(args) => demo::run(args, context),
+        Command::Execute(args) => execute::run(args, context),
+        Command::Hook(args) => hook::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
         Command::Import(args) => import::run(args, context),
+        Command::Init(args) => init::run(args, context),
+        Command::List(args) => list::run(args, context),
         Command::Record(args) => record::run(args, context),
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use jiff::SignedDuration;
 
+use super::machine::Machine;
 use super::{Context, identity};
 use crate::error::{Error, Result};
 use crate::execute::{Ending, Usage, foreground};
@@ -166,7 +167,7 @@ fn execution(args: &Args, repository: &Repository, context: &Context) -> Result<
         duration_ms: None,
         outcome: Outcome::Cancelled,
         trigger: "record".to_owned(),
-        machine: None,
+        machine: Some(Machine::here().class()),
         slots: None,
         variables: BTreeMap::new(),
         source: if is_bare { Source::default() } else { identity::source(repository, context) },

@@ -51,6 +51,11 @@ impl Terminal {
             })
     }
 
+    /// Returns whether progress is drawn: a person watches, and wants talk.
+    pub fn draws(&self) -> bool {
+        self.watched && !self.quiet
+    }
+
     /// Says a line of talk on stderr, unless quiet.
     pub fn say(&self, line: &str) {
         if !self.quiet {

@@ -23,6 +23,9 @@ const POINTERS: [&str; 8] = [
     "GIT_PREFIX",
 ];
 
+/// A path from the top and the blob that belongs there; `None` where the file is gone.
+pub type FileChange = (String, Option<Oid>);
+
 impl Repository {
     /// Writes a blob; returns its id. Line ends and filters do not touch it.
     ///
@@ -48,18 +51,18 @@ impl Repository {
         Ok(index.entry_by_path(path.into()).map(|entry| Oid(entry.id)))
     }
 
-    /// Adds blobs to the index: this worktree's own, or the one that a running hook was handed.
+    /// Puts blobs into the index, or takes them out: this worktree's own, or the one that a running hook was handed.
     ///
     /// git itself does it, because an index may be split, sparse or locked by the commit that waits for the hook.
     ///
     /// # Errors
     /// git is missing or refuses.
-    pub fn add_to_index(&self, files: &[(String, Oid)], index: Option<&Path>) -> Result<()> {
+    pub fn put_in_index(&self, files: &[FileChange], index: Option<&Path>) -> Result<()> {
         if files.is_empty() {
             return Ok(());
         }
         let top = self.work_dir().ok_or_else(|| Error::git("a bare repository has no index"))?;
-        let wrong = "`git update-index` could not add the records";
+        let wrong = "`git update-index` could not take the records";
         let mut command = Command::new("git");
         for pointer in POINTERS {
             command.env_remove(pointer);
@@ -76,10 +79,13 @@ impl Repository {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(trouble(wrong))?;
-        let sent = child
-            .stdin
-            .take()
-            .map_or(Ok(()), |mut stdin| files.iter().try_for_each(|(path, id)| write!(stdin, "100644 {id}\t{path}\0")));
+        let gone = Oid(gix::ObjectId::null(self.inner.object_hash()));
+        let sent = child.stdin.take().map_or(Ok(()), |mut stdin| {
+            files.iter().try_for_each(|(path, id)| {
+                let mode = if id.is_some() { "100644" } else { "0" };
+                write!(stdin, "{mode} {}\t{path}\0", id.unwrap_or(gone))
+            })
+        });
         let output = child.wait_with_output().map_err(trouble(wrong))?;
         if !output.status.success() {
             return Err(Error::git(wrong).cause(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
@@ -87,14 +93,14 @@ impl Repository {
         sent.map_err(trouble(wrong))
     }
 
-    /// Commits `files` (paths from the top and their blobs) on top of HEAD, and adds them to the index.
+    /// Commits `files` on top of HEAD, and puts them into the index.
     ///
     /// What else is staged stays staged. Works on an unborn branch and on a detached HEAD; signs where the person signs
     /// commits; runs no hooks. Another commit made at the same moment wins, and this one fails.
     ///
     /// # Errors
     /// A merge, rebase or the like is in progress, nobody is named as author, or git cannot be written.
-    pub fn commit_paths(&self, message: &str, files: &[(String, Oid)]) -> Result<Oid> {
+    pub fn commit_paths(&self, message: &str, files: &[FileChange]) -> Result<Oid> {
         self.nothing_in_progress()?;
         let wrong = || format!("{} cannot be committed to", self.common_dir().display());
         let head = self.head()?;
@@ -105,9 +111,12 @@ impl Repository {
         };
         let mut editor = base.edit().map_err(trouble(wrong()))?.detach();
         for (path, id) in files {
-            editor
-                .upsert(path.split('/').map(gix::bstr::BStr::new), EntryKind::Blob, id.0)
-                .map_err(trouble(wrong()))?;
+            let parts = path.split('/').map(gix::bstr::BStr::new);
+            match id {
+                Some(id) => editor.upsert(parts, EntryKind::Blob, id.0),
+                None => editor.remove(parts),
+            }
+            .map_err(trouble(wrong()))?;
         }
         let tree = editor
             .write(|tree| person.write_object(tree).map(gix::Id::detach))
@@ -128,7 +137,7 @@ impl Repository {
         person
             .edit_reference(RefEdit::update(name, commit.id, expected, log).with_deref(true))
             .map_err(trouble(wrong()))?;
-        self.add_to_index(files, None)?;
+        self.put_in_index(files, None)?;
         Ok(Oid(commit.id))
     }
 

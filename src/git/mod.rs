@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use gix::open::Options;
 use gix::open::permissions::{Attributes, Config};
 
+pub use commit::FileChange;
 pub use hooks::HookState;
 pub use objects::CommitFacts;
 pub use oid::Oid;
@@ -91,10 +92,13 @@ impl Repository {
 
     /// Returns `main`, or the name under which git keeps this linked worktree.
     pub fn worktree(&self) -> String {
-        if self.git_dir() == self.common_dir() {
-            return "main".to_owned();
+        let name = self.git_dir().file_name().filter(|_| self.inner.kind() == gix::repository::Kind::LinkedWorkTree);
+        match name.map(|name| name.to_string_lossy().into_owned()) {
+            // git may call a linked worktree `main` too.
+            Some(name) if name == "main" => "linked-main".to_owned(),
+            Some(name) => name,
+            None => "main".to_owned(),
         }
-        self.git_dir().file_name().map_or_else(|| "main".to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
     /// Returns what stands between this repository and a full answer, in words for people; empty for a plain one.

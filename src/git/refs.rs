@@ -40,17 +40,23 @@ impl Repository {
                 }
             }
         }
-        for worktree in self.inner.worktrees().map_err(trouble(wrong()))? {
-            let name = worktree.git_dir().file_name().map(|name| name.to_string_lossy().into_owned());
-            let head = worktree.into_repo_with_possibly_inaccessible_worktree().ok();
-            if let (Some(name), Some(Ok(head))) =
-                (name, head.map(|repository| repository.head_id().map(gix::Id::detach)))
-            {
-                tips.insert(format!("worktrees/{name}/HEAD"), Oid(head));
+        for worktree in self.worktrees()? {
+            if let Ok(head) = worktree.inner.head_id() {
+                tips.insert(format!("worktrees/{}/HEAD", worktree.worktree()), Oid(head.detach()));
             }
         }
         let head = self.head()?.map(|commit| Tip { name: "HEAD".to_owned(), commit });
         Ok(head.into_iter().chain(tips.into_iter().map(|(name, commit)| Tip { name, commit })).collect())
+    }
+
+    /// Returns this repository once for every worktree that can be opened, the main one first.
+    ///
+    /// # Errors
+    /// The list of worktrees cannot be read.
+    pub fn worktrees(&self) -> Result<Vec<Self>> {
+        let wrong = || format!("the worktrees of {} cannot be read", self.common_dir().display());
+        let all = self.inner.worktrees_including_main().map_err(trouble(wrong()))?;
+        Ok(all.flatten().map(|inner| Self { inner }).collect())
     }
 
     /// Returns the commit that is checked out, or `None` where the branch is not born yet.

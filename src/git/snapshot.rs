@@ -33,7 +33,7 @@ pub(super) enum Snapshot {
 
 impl Repository {
     /// Returns the tree of a commit without meow's data, as an id only; nothing is written.
-    pub(super) fn cleaned_tree(&self, commit: Oid) -> Result<Oid> {
+    pub(crate) fn cleaned_tree(&self, commit: Oid) -> Result<Oid> {
         let tree = self
             .inner
             .find_commit(commit.0)

@@ -23,6 +23,7 @@ pub(crate) struct Timeline {
 #[derive(Debug)]
 struct Node {
     step: Name,
+    start: f64,
     end: f64,
     /// When the last of those it waited for ended; 0 without any.
     release: f64,
@@ -82,7 +83,7 @@ impl Timeline {
                 waits_for.extend(blocker.filter(|blocker| nodes[*blocker].end > needed));
             }
             let release = waits_for.iter().map(|other| nodes[*other].end).fold(0.0, f64::max).min(start);
-            nodes.push(Node { step, end: end(row), release, waits_for });
+            nodes.push(Node { step, start, end: end(row), release, waits_for });
             last.insert(step, place);
         }
         let wall_ms = nodes.iter().map(|node| node.end).fold(0.0, f64::max);
@@ -116,6 +117,17 @@ impl Timeline {
             at = node.waits_for.iter().copied().max_by(by_end);
         }
         roles
+    }
+
+    /// Returns the wall time if attempts of `step` took `factor` of their time and everything else moved up.
+    pub fn wall_if(&self, step: Name, factor: f64) -> f64 {
+        let mut ends: Vec<f64> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let release = node.waits_for.iter().map(|other| ends[*other]).fold(0.0, f64::max);
+            let factor = if node.step == step { factor } else { 1.0 };
+            ends.push(release + (node.start - node.release) + (node.end - node.start) * factor);
+        }
+        ends.into_iter().fold(0.0, f64::max)
     }
 }
 

@@ -1,6 +1,32 @@
 //! What to change, with evidence, gain, confidence and risk.
 
+mod always_fails;
+mod case;
+mod dominant;
+mod gain;
+mod retry;
+mod slots;
+mod timeout;
+mod words;
+
 use serde::{Deserialize, Serialize};
+
+use crate::learn::Knowledge;
+use crate::scan::History;
+
+/// Returns what to change, the highest priority first; nothing whose gain may well be zero (5 % quantile).
+///
+/// `knowledge` has to come from `history`: a rule looks at both.
+pub fn recommend(knowledge: &Knowledge, history: &History) -> Vec<Advice> {
+    let rules = [always_fails::findings, dominant::findings, retry::findings, slots::findings, timeout::findings];
+    let mut advice = Vec::new();
+    case::cases(knowledge, history, |case| {
+        let findings = rules.iter().flat_map(|rule| rule(case)).filter(|finding| finding.estimate.gain.low > 0.0);
+        advice.extend(findings.map(|finding| case.advice(finding)));
+    });
+    advice.sort_by(|a, b| b.priority.total_cmp(&a.priority).then(a.id.cmp(&b.id)));
+    advice
+}
 
 /// A proposed change; one file under `.meow/recommendations`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +72,17 @@ pub struct Gain {
     pub median: f64,
     /// The 95 % quantile.
     pub high: f64,
+}
+
+impl Gain {
+    fn rounded(self) -> Self {
+        Self { low: rounded(self.low), median: rounded(self.median), high: rounded(self.high) }
+    }
+}
+
+/// Returns the number with three significant digits.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.2e}").parse().unwrap_or(value)
 }
 
 /// What may go wrong when a change is applied.

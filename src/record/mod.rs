@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use digest::{Digest, ExecutionId, RecordId};
 pub use outcome::Outcome;
-pub use recorder::Recorder;
+pub use recorder::{Fact, Recorder};
 
 /// The facts of one execution of a workflow; every record of it shares them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::digest::Digest;
 use super::outcome::Outcome;
 use super::{Attempt, Execution, Predicted};
-use crate::execute::{Ending, Event, ExecutionOutcome};
+use crate::execute::{Ending, Event, ExecutionOutcome, Usage};
 use crate::plan::{Plan, PlannedStep};
 use crate::workflow::StepId;
 
@@ -16,8 +16,17 @@ pub struct Recorder {
     steps: BTreeMap<StepId, Facts>,
 }
 
+/// What an event says about an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// It started; what is known by then.
+    Started(Attempt),
+    /// It ended.
+    Finished(Attempt),
+}
+
 /// What is known of a step before it starts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Facts {
     needs: Vec<String>,
     command: Option<Digest>,
@@ -35,12 +44,15 @@ impl Recorder {
         Self { execution, steps: plan.steps.iter().map(|step| (step.id().clone(), facts(step))).collect() }
     }
 
-    /// Takes an event; returns the attempt that it completes, if it completes one.
-    pub fn take(&mut self, event: &Event) -> Option<Attempt> {
+    /// Takes an event; returns what it says about an attempt, if it says something.
+    pub fn take(&mut self, event: &Event) -> Option<Fact> {
         match event {
-            Event::AttemptFinished { step, .. } => {
-                let facts = self.steps.get(step).cloned();
-                attempt(event, facts)
+            Event::AttemptStarted { step, attempt, slot, ready_ms, started_ms } => {
+                Some(Fact::Started(self.attempt(step, *attempt, *slot, *ready_ms, *started_ms)))
+            }
+            Event::AttemptFinished { step, attempt, slot, ready_ms, started_ms, duration_ms, ending, usage } => {
+                let begun = self.attempt(step, *attempt, *slot, *ready_ms, *started_ms);
+                Some(Fact::Finished(ended(begun, *duration_ms, ending, usage)))
             }
             Event::Finished { outcome, duration_ms } => {
                 self.execution.duration_ms = Some(*duration_ms);
@@ -51,13 +63,42 @@ impl Recorder {
                 };
                 None
             }
-            _ => None,
+            Event::Started { .. } | Event::RetryScheduled { .. } | Event::StepSkipped { .. } | Event::Warned { .. } => {
+                None
+            }
         }
     }
 
     /// Returns the execution as far as it is known.
     pub fn execution(&self) -> &Execution {
         &self.execution
+    }
+
+    /// Returns what is known of an attempt when it starts; should nothing more become known, it counts as cancelled.
+    fn attempt(&self, step: &StepId, attempt: u32, slot: u32, ready_ms: u64, started_ms: u64) -> Attempt {
+        let facts = self.steps.get(step).cloned().unwrap_or_default();
+        Attempt {
+            step: step.to_string(),
+            attempt,
+            ready_ms: Some(ready_ms),
+            started_ms,
+            duration_ms: None,
+            outcome: Outcome::Cancelled,
+            exit_code: None,
+            signal: None,
+            timed_out: false,
+            user_ms: None,
+            system_ms: None,
+            peak_memory_bytes: None,
+            read_bytes: None,
+            written_bytes: None,
+            slot: Some(slot),
+            needs: facts.needs,
+            command: facts.command,
+            inputs_bytes: None,
+            predicted: facts.predicted,
+            metrics: BTreeMap::new(),
+        }
     }
 }
 
@@ -68,17 +109,9 @@ fn predicted(step: &PlannedStep) -> Option<Predicted> {
     Some(Predicted { p10_ms: duration.p10, p50_ms: duration.p50, p90_ms: duration.p90, failure })
 }
 
-fn attempt(event: &Event, facts: Option<Facts>) -> Option<Attempt> {
-    let Event::AttemptFinished { step, attempt, slot, ready_ms, started_ms, duration_ms, ending, usage } = event else {
-        return None;
-    };
-    let facts = facts.unwrap_or(Facts { needs: Vec::new(), command: None, predicted: None });
-    Some(Attempt {
-        step: step.to_string(),
-        attempt: *attempt,
-        ready_ms: Some(*ready_ms),
-        started_ms: *started_ms,
-        duration_ms: Some(*duration_ms),
+fn ended(begun: Attempt, duration_ms: f64, ending: &Ending, usage: &Usage) -> Attempt {
+    Attempt {
+        duration_ms: Some(duration_ms),
         outcome: outcome(ending),
         exit_code: if let Ending::Exited { code } = ending { Some(*code) } else { None },
         signal: if let Ending::Signaled { signal } = ending { Some(*signal) } else { None },
@@ -88,13 +121,8 @@ fn attempt(event: &Event, facts: Option<Facts>) -> Option<Attempt> {
         peak_memory_bytes: usage.peak_memory_bytes,
         read_bytes: usage.read_bytes,
         written_bytes: usage.written_bytes,
-        slot: Some(*slot),
-        needs: facts.needs,
-        command: facts.command,
-        inputs_bytes: None,
-        predicted: facts.predicted,
-        metrics: BTreeMap::new(),
-    })
+        ..begun
+    }
 }
 
 fn outcome(ending: &Ending) -> Outcome {
@@ -112,7 +140,6 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::execute::Usage;
     use crate::plan::{Hints, Interval, Limits, Odds, StepHint, plan};
     use crate::record::{ExecutionId, Source};
     use crate::workflow::{Resources, Step, Workflow};
@@ -178,23 +205,40 @@ mod tests {
         }
     }
 
+    fn take(event: &Event) -> Attempt {
+        match recorder().take(event) {
+            Some(Fact::Finished(attempt)) => attempt,
+            other => panic!("no end of an attempt: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_starts_counts_as_cancelled_until_it_ends() {
+        let step = StepId("test".to_owned());
+        let event = Event::AttemptStarted { step, attempt: 2, slot: 3, ready_ms: 4, started_ms: 5 };
+        let Some(Fact::Started(begun)) = recorder().take(&event) else { panic!("no start") };
+        let end = take(&finished("test", Ending::Cancelled));
+        let unknown = Attempt { duration_ms: None, user_ms: None, read_bytes: None, ..end };
+        assert_eq!(begun, unknown);
+    }
+
     #[test]
     fn an_attempt_carries_the_plan_and_the_numbers() {
-        let found = recorder().take(&finished("test", Ending::Exited { code: 0 })).expect("an attempt");
+        let found = take(&finished("test", Ending::Exited { code: 0 }));
         assert_eq!((found.step.as_str(), found.attempt, found.slot), ("test", 2, Some(3)));
         assert_eq!((found.ready_ms, found.started_ms, found.duration_ms), (Some(4), 5, Some(6.5)));
         assert_eq!((found.user_ms, found.read_bytes, found.written_bytes), (Some(7), Some(8), None));
         assert_eq!(found.needs, ["build"]);
         assert_eq!(found.predicted, Some(Predicted { p10_ms: 1.0, p50_ms: 2.0, p90_ms: 3.0, failure: 0.25 }));
         assert_eq!(found.command, Some(Digest::of(b"make test {{token}}")), "the template, never the values");
-        let unknown = recorder().take(&finished("build", Ending::Exited { code: 0 })).expect("an attempt");
+        let unknown = take(&finished("build", Ending::Exited { code: 0 }));
         assert_eq!(unknown.predicted, None);
     }
 
     #[test]
     fn endings() {
         let check = |ending: Ending, outcome, exit_code, signal, timed_out| {
-            let found = recorder().take(&finished("build", ending)).expect("an attempt");
+            let found = take(&finished("build", ending));
             assert_eq!(
                 (found.outcome, found.exit_code, found.signal, found.timed_out),
                 (outcome, exit_code, signal, timed_out)

@@ -59,15 +59,21 @@ pub fn prose(text: &str) -> String {
     let text = terminal(text);
     let mut shown = String::with_capacity(text.len() + 16);
     let mut word = String::new();
-    for letter in text.chars() {
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
         let active = matches!(
             letter,
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '!' | '|' | '~' | '&' | '@' | '$' | '"'
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '!' | '|' | '~' | '&' | '@' | '$'
         );
-        let parted = matches!(letter, '@' | '#' | ':')
+        let opens_a_list = matches!(letter, '-' | '+' | '=' | '.' | ')')
+            && shown.len() == word.len()
+            && letters.peek().is_none_or(|next| next.is_whitespace() || *next == letter)
+            && word.chars().all(|letter| letter.is_ascii_digit());
+        let parted = matches!(letter, '@' | '#')
+            || (letter == ':' && letters.peek() == Some(&'/'))
             || (letter == '.' && word.eq_ignore_ascii_case("www"))
             || (letter == '-' && word.eq_ignore_ascii_case("gh"));
-        if active || (parted && letter != ':') {
+        if active || opens_a_list || parted {
             let _ = write!(shown, "&#{};", u32::from(letter));
         } else {
             shown.push(letter);
@@ -141,9 +147,14 @@ mod tests {
             ("test fails 3 of 10 times (n = 10)", "test fails 3 of 10 times (n = 10)"),
             ("ask @team", "ask &#64;&#8203;team"),
             ("fixes #1, GH-7", "fixes &#35;&#8203;1, GH&#45;&#8203;7"),
-            ("http://a.b www.c.d", "http:&#8203;//a.b www&#46;&#8203;c.d"),
+            ("at: http://a.b www.c.d", "at: http&#58;&#8203;//a.b www&#46;&#8203;c.d"),
             ("[x](y) <b> `c` a|b", "&#91;x&#93;(y) &#60;b&#62; &#96;c&#96; a&#124;b"),
             ("&amp; \\ **", "&#38;amp; &#92; &#42;&#42;"),
+            ("- a - b", "&#45; a - b"),
+            ("12. a 1.5", "12&#46; a 1.5"),
+            ("1.5 s", "1.5 s"),
+            ("+50 %", "+50 %"),
+            ("---", "&#45;--"),
         ] {
             assert_eq!(prose(text), shown);
         }

@@ -1,1 +1,35 @@
 //! Pages as plain data, rendered as text, Markdown and JSON.
+
+pub mod analysis;
+pub mod compare;
+pub mod document;
+pub mod executions;
+pub mod format;
+pub mod losses;
+mod markdown;
+mod series;
+pub mod sides;
+mod statistics;
+mod text;
+mod words;
+
+pub use analysis::{Analysis, analysis};
+pub use compare::{Comparison, Names, compare};
+pub use document::Document;
+pub use executions::{Log, Single, Status, find, log, single, status};
+pub use losses::{Losses, losses};
+pub use markdown::{LIMIT, MARKER, markdown};
+pub use sides::{Side, Sources, by_source, by_week};
+pub use text::text;
+
+use serde::Serialize;
+
+/// Returns a page as JSON, two spaces a level, with a line end.
+///
+/// # Panics
+/// Never: pages hold only what JSON can say.
+pub fn json(page: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(page).expect("pages are plain data with text keys");
+    text.push('\n');
+    text
+}

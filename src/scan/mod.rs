@@ -1,7 +1,43 @@
 //! Repositories in, one columnar history out: every record once, in order of time.
 
 pub mod collect;
+pub mod find;
 pub mod history;
+pub mod repository;
+
+use std::path::PathBuf;
+
+use rayon::prelude::*;
 
 pub use collect::Collector;
 pub use history::{Attempts, Executions, History, Name, Names, RepositoryFacts};
+pub use repository::repository;
+
+use crate::error::Result;
+use repository::Gathered;
+
+/// Where and how to look for records.
+#[derive(Debug, Clone)]
+pub struct ScanOptions {
+    /// How many folders deep repositories are searched for below a root.
+    pub depth: usize,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        Self { depth: 4 }
+    }
+}
+
+/// Returns the history of all repositories at or below `roots`: work trees, linked worktrees, bare mirrors, folders.
+///
+/// The worktrees of one repository count once. A repository that cannot be read is in the history's repositories with a
+/// warning and without records; so is a damaged segment. Clones of one project give each record once, to the first.
+///
+/// # Errors
+/// A root does not exist or cannot be read.
+pub fn scan(roots: &[PathBuf], options: &ScanOptions) -> Result<History> {
+    let found = find::repositories(roots, options.depth)?;
+    let gathered: Vec<Gathered> = found.into_par_iter().map(|found| repository::gather(&found)).collect();
+    Ok(repository::collect(gathered))
+}

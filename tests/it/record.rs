@@ -32,6 +32,7 @@ fn record_passes_the_exit_code_through_and_remembers() {
     let first = &records[0];
     assert_eq!((first.execution.workflow.as_str(), first.attempt.step.as_str()), ("record", "sh"));
     assert_eq!(first.execution.source.dirty, Some(false));
+    assert!(first.execution.machine.as_ref().is_some_and(|machine| machine.contains("c-")), "{first:?}");
     assert_eq!(first.execution.source.branch.as_deref(), Some("main"));
     assert_eq!(first.attempt.metrics.get("tokens"), Some(&3.5));
     assert!(first.attempt.duration_ms.is_some_and(|duration| duration > 0.0 && duration < 60_000.0));

@@ -1,0 +1,243 @@
+//! `meow execute`: runs a workflow, says beforehand how it is likely to go and afterwards how it went.
+
+mod forecast;
+mod progress;
+mod recording;
+mod summary;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::machine::Machine;
+use super::project::Project;
+use super::terminal::Terminal;
+use super::{Context, foresight, workflows};
+use crate::error::{Error, Kind, Result};
+use crate::execute::{Event, ExecutionOutcome, Options, Stop, execute};
+use crate::plan::{Limits, Plan, Selection, plan};
+use crate::record::ExecutionId;
+use crate::redact::inert;
+use crate::workflow::{Step, Workflow};
+use progress::Progress;
+use recording::Recording;
+use summary::Summary;
+
+/// What a stopped step gets to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Run a workflow
+#[derive(Debug, clap::Args)]
+#[command(
+    visible_alias = "run",
+    after_help = "Examples:\n  meow execute ci\n  meow execute ci --var profile=release -j 4\n  meow execute ci --dry-run"
+)]
+pub struct Args {
+    /// The workflow: a name below .meow/workflows, or a file
+    #[arg(default_value = "ci")]
+    workflow: String,
+    /// Set a variable of the workflow
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    variables: Vec<(String, String)>,
+    /// Steps that may run at once [default: the processors of this machine]
+    #[arg(short = 'j', long, visible_alias = "jobs", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    slots: Option<u32>,
+    /// Show the plan and the prediction, run nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the plan or the result as JSON
+    #[arg(long, conflicts_with = "events")]
+    json: bool,
+    /// Print every event on stdout as it happens
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    events: Option<Events>,
+    /// Go on with steps that do not depend on a failed one
+    #[arg(short, long)]
+    keep_going: bool,
+    /// Run these steps alone; the others count as done
+    #[arg(long, value_name = "STEP", num_args = 1.., conflicts_with = "from")]
+    only: Vec<String>,
+    /// Run this step and everything that waits for it; the others count as done
+    #[arg(long, value_name = "STEP")]
+    from: Option<String>,
+    /// Ask about manual steps instead of skipping them
+    #[arg(long)]
+    manual: bool,
+    /// End with the exit code of the step that failed
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// How events are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Events {
+    /// One JSON object a line
+    Jsonl,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a variable is set as NAME=VALUE".to_owned()),
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The workflow is wrong, or a name in the request is unknown. A failed step is no error but exit code 1.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    let project = context.project()?;
+    let variables: BTreeMap<String, String> = args.variables.iter().cloned().collect();
+    let workflow = workflows::load(&project, &args.workflow, &variables)?;
+    for warning in &workflow.warnings {
+        context.terminal.warn(&warning.to_string());
+    }
+    let machine = Machine::here();
+    let slots = args.slots.or(context.settings.slots).unwrap_or(machine.cores);
+    let limits = Limits { slots, cpus: Some(f64::from(machine.cores)), memory_bytes: machine.memory_bytes };
+    let selection = Selection { only: args.only.clone(), from: args.from.clone(), manual: args.manual };
+    let hints = foresight::hints(&project, &workflow.name, &machine.class(), &context.terminal);
+    let plan = plan(&workflow, &hints, &limits)?.select(&selection)?;
+    if args.dry_run {
+        let text = if args.json { forecast::json(&plan) } else { forecast::text(&plan) };
+        return context.terminal.result(&text).map(|()| 0);
+    }
+    perform(args, context, &project, &workflow, &plan)
+}
+
+fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflow, plan: &Plan) -> Result<u8> {
+    let terminal = &context.terminal;
+    let id = ExecutionId::from_bytes(context.settings.clock.random()?);
+    let (logs, temporary) = logs(project, id)?;
+    if project.repository.is_none() {
+        terminal.say("not in a git repository: nothing is remembered (`git init` changes that)");
+    }
+    let repository = project.repository.as_ref();
+    let mut recording = repository.and_then(|repository| Recording::start(repository, workflow, plan, id, context));
+    terminal.say(&forecast::line(plan));
+    let stop = Stop::default();
+    stop.on_signals().map_err(|error| Error::new(Kind::Bug, "no signal handlers").cause(error))?;
+    let progress = Progress::new(plan, terminal, args.manual);
+    let options = Options {
+        execution: id.to_string(),
+        directory: project.root.clone(),
+        logs: logs.clone(),
+        keep_going: args.keep_going,
+        grace: GRACE,
+        ask: args.manual.then(|| Arc::new(ask) as _),
+    };
+    let mut summary = Summary::new(plan, id);
+    let mut stream = args.events.is_some().then(|| Stream::new(terminal, plan, id));
+    let outcome = execute(plan, &options, &context.settings.clock, &stop, &mut |event| {
+        summary.see(event);
+        if let Some(recording) = &mut recording {
+            recording.see(event);
+        }
+        progress.see(event);
+        if let Some(stream) = &mut stream {
+            stream.see(event);
+        }
+    });
+    progress.end();
+    if let Some(recording) = recording {
+        recording.end(context);
+    }
+    let shown = match (args.json, args.events) {
+        (true, _) => terminal.result(&summary.json()),
+        (_, Some(_)) => {
+            terminal.say(summary.text(&logs).trim_end());
+            Ok(())
+        }
+        _ => terminal.result(&summary.text(&logs)),
+    };
+    // A reader that went away takes nothing from the outcome.
+    if let Err(error) = shown {
+        terminal.detail(&error.to_string());
+    }
+    if outcome == ExecutionOutcome::Passed && temporary {
+        // What stays in the temporary folder is what a person may have to look into.
+        let _ = std::fs::remove_dir_all(&logs);
+    }
+    Ok(match outcome {
+        ExecutionOutcome::Passed => 0,
+        ExecutionOutcome::Failed if args.exit_code => summary.failed_code().unwrap_or(1),
+        ExecutionOutcome::Failed | ExecutionOutcome::Cancelled => 1,
+    })
+}
+
+/// Returns the folder for the output of the steps, and whether it is a temporary one: outside a repository, or where the
+/// git directory cannot be written.
+fn logs(project: &Project, id: ExecutionId) -> Result<(PathBuf, bool)> {
+    if let Some(repository) = &project.repository {
+        let folder = repository.private_dir().join("logs").join(id.to_string());
+        if std::fs::create_dir_all(&folder).is_ok() {
+            return Ok((folder, false));
+        }
+    }
+    let folder = tempfile::Builder::new().prefix("meow-").tempdir().map_err(|error| {
+        Error::store("no temporary folder for the output of the steps").cause(error).hint("check TMPDIR")
+    })?;
+    Ok((folder.keep(), true))
+}
+
+/// Writes events to stdout until the reader goes away.
+struct Stream<'a> {
+    terminal: &'a Terminal,
+    open: bool,
+}
+
+impl<'a> Stream<'a> {
+    fn new(terminal: &'a Terminal, plan: &Plan, id: ExecutionId) -> Self {
+        let mut stream = Self { terminal, open: true };
+        stream.line(&serde_json::json!({
+            "event": "execution",
+            "schema_version": 1,
+            "execution": id.to_string(),
+            "workflow": plan.workflow,
+            "slots": plan.slots,
+            "steps": plan.prediction.steps,
+        }));
+        stream
+    }
+
+    fn see(&mut self, event: &Event) {
+        match serde_json::to_value(event) {
+            Ok(value) => self.line(&value),
+            Err(error) => self.terminal.warn(&format!("an event cannot be written: {error}")),
+        }
+    }
+
+    fn line(&mut self, value: &serde_json::Value) {
+        self.open = self.open && self.terminal.result(&value.to_string()).is_ok();
+    }
+}
+
+/// Asks a person on the terminal whether a manual step is done; also when quiet, because it was asked for.
+fn ask(step: &Step) -> bool {
+    let say = |line: &str| Terminal::plain().say(line);
+    let title = inert::terminal(&step.title);
+    let mut question = format!("manual step `{}`: {title}", inert::terminal(step.id.as_str()));
+    for line in step.description.lines() {
+        question.push_str("\n  ");
+        question.push_str(&inert::terminal(line));
+    }
+    question.push_str("\nis it done? [y/n]");
+    say(&question);
+    let mut answer = String::new();
+    while std::io::stdin().read_line(&mut answer).is_ok_and(|bytes| bytes > 0) {
+        match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => return true,
+            "n" | "no" => return false,
+            _ => say("please answer y or n"),
+        }
+        answer.clear();
+    }
+    false
+}
+
+/// Returns a path for people, relative to the current folder's project where it lies inside.
+fn shown(path: &Path) -> String {
+    inert::terminal(&path.display().to_string()).into_owned()
+}

@@ -1,0 +1,202 @@
+//! The plan before it runs: waves, critical path, predicted time and odds with what they rest on.
+
+use serde_json::json;
+
+use crate::plan::{Interval, Plan, PlannedStep, StepIndex};
+use crate::redact::inert;
+
+/// Returns the prediction in one line.
+pub(super) fn line(plan: &Plan) -> String {
+    let known = &plan.prediction;
+    let count = format!("{} {}", known.steps, if known.steps == 1 { "step" } else { "steps" });
+    let Some(duration) = known.duration_ms else {
+        return format!("{}: {count}, {}; no history to predict from yet", name(&plan.workflow), slots(plan));
+    };
+    let mut line = format!(
+        "{}: {count}, {}; predicted {} (p50–p90, n = {})",
+        name(&plan.workflow),
+        slots(plan),
+        range(duration.p50, duration.p90),
+        duration.n
+    );
+    if known.known < known.steps {
+        line.push_str(&format!(", {} of {} steps unknown and assumed typical", known.steps - known.known, known.steps));
+    }
+    if let Some(odds) = known.odds {
+        line.push_str(&format!("; passes with {} (n = {})", percent(odds), known.odds_n));
+    }
+    line
+}
+
+/// Returns the plan as text.
+pub(super) fn text(plan: &Plan) -> String {
+    let mut text = line(plan);
+    text.push('\n');
+    for (number, wave) in plan.waves.iter().enumerate() {
+        text.push_str(&format!("\nwave {}\n", number + 1));
+        for &index in wave {
+            text.push_str(&format!("  {}\n", step(plan, &plan.steps[index.at()])));
+        }
+    }
+    if !plan.critical_path.is_empty() {
+        text.push_str(&format!("\ncritical path: {}\n", path(plan, &plan.critical_path)));
+    }
+    text
+}
+
+fn step(plan: &Plan, planned: &PlannedStep) -> String {
+    let mut line = name(planned.id().as_str());
+    if let Some(skip) = &planned.skip {
+        line.push_str(&format!("  skipped: {}", inert::terminal(&skip.to_string())));
+        return line;
+    }
+    if let Some(Interval { p50, p90, n, .. }) = planned.hint.duration_ms {
+        line.push_str(&format!("  {} (n = {n})", range(p50, p90)));
+    }
+    if !planned.needs.is_empty() {
+        line.push_str(&format!("  after {}", names(plan, &planned.needs, ", ")));
+    }
+    if let Some(limit) = planned.timeout {
+        let origin = if limit.learnt { " (learnt)" } else { "" };
+        line.push_str(&format!("  timeout {}{origin}", time(milliseconds(limit.limit_ms))));
+    }
+    if let Some(retry) = &planned.step.retry {
+        line.push_str(&format!("  up to {} attempts", retry.attempts));
+    }
+    if !planned.locks.is_empty() {
+        let locks: Vec<String> = planned.locks.iter().map(|&lock| name(&plan.locks[lock])).collect();
+        line.push_str(&format!("  locks {}", locks.join(", ")));
+    }
+    line
+}
+
+/// Returns the plan as JSON.
+pub(super) fn json(plan: &Plan) -> String {
+    let id = |index: &StepIndex| plan.steps[index.at()].id().to_string();
+    let steps: Vec<_> = plan
+        .steps
+        .iter()
+        .map(|step| {
+            json!({
+                "step": step.id(),
+                "title": step.step.title,
+                "command": step.step.run,
+                "needs": step.needs.iter().map(id).collect::<Vec<_>>(),
+                "skip": step.skip.as_ref().map(ToString::to_string),
+                "duration_ms": step.hint.duration_ms,
+                "failure": step.hint.failure,
+                "timeout_ms": step.timeout.map(|limit| limit.limit_ms),
+                "timeout_learnt": step.timeout.map(|limit| limit.learnt),
+                "attempts": step.step.retry.as_ref().map_or(1, |retry| retry.attempts),
+                "locks": step.step.locks,
+                "cpus": step.cpus,
+                "memory_bytes": step.memory_bytes,
+            })
+        })
+        .collect();
+    let value = json!({
+        "schema_version": 1,
+        "workflow": plan.workflow,
+        "slots": plan.slots,
+        "waves": plan.waves.iter().map(|wave| wave.iter().map(id).collect::<Vec<_>>()).collect::<Vec<_>>(),
+        "critical_path": plan.critical_path.iter().map(id).collect::<Vec<_>>(),
+        "predicted": {
+            "duration_ms": plan.prediction.duration_ms,
+            "odds": plan.prediction.odds,
+            "odds_n": plan.prediction.odds_n,
+            "steps": plan.prediction.steps,
+            "steps_known": plan.prediction.known,
+        },
+        "steps": steps,
+    });
+    format!("{value:#}\n")
+}
+
+/// Returns a path through the graph for people.
+pub(super) fn path(plan: &Plan, steps: &[StepIndex]) -> String {
+    names(plan, steps, " → ")
+}
+
+fn names(plan: &Plan, steps: &[StepIndex], between: &str) -> String {
+    let names: Vec<String> = steps.iter().map(|step| name(plan.steps[step.at()].id().as_str())).collect();
+    if names.len() <= 12 {
+        return names.join(between);
+    }
+    let (first, last) = (names[..6].join(between), names[names.len() - 5..].join(between));
+    format!("{first}{between}… ({} more){between}{last}", names.len() - 11)
+}
+
+pub(super) fn name(text: &str) -> String {
+    inert::terminal(text).into_owned()
+}
+
+fn slots(plan: &Plan) -> String {
+    format!("{} {}", plan.slots, if plan.slots == 1 { "slot" } else { "slots" })
+}
+
+/// Returns a span of time with its unit once where it is the same: `11–14 s`.
+pub(super) fn range(from_ms: f64, to_ms: f64) -> String {
+    let (from, to) = (time(from_ms), time(to_ms));
+    match (from.rsplit_once(' '), to.rsplit_once(' ')) {
+        _ if from == to => to,
+        (Some((number, unit)), Some((_, same))) if unit == same && !number.contains(' ') => format!("{number}–{to}"),
+        _ => format!("{from}–{to}"),
+    }
+}
+
+/// Returns a time with its unit: `8 ms`, `12.3 s`, `2 min 5 s`, `1 h 3 min`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and saturating is right")]
+pub(super) fn time(ms: f64) -> String {
+    let ms = ms.max(0.0);
+    let seconds = (ms / 1e3).round() as u64;
+    if ms < 999.5 {
+        format!("{ms:.0} ms")
+    } else if ms < 99_950.0 {
+        format!("{:.1} s", ms / 1e3)
+    } else if seconds < 3_600 {
+        format!("{} min {} s", seconds / 60, seconds % 60)
+    } else {
+        format!("{} h {} min", seconds / 3_600, seconds / 60 % 60)
+    }
+}
+
+/// Returns a probability for people; certainty is not claimed.
+fn percent(odds: f64) -> String {
+    match odds * 100.0 {
+        odds if odds > 99.0 => "> 99 %".to_owned(),
+        odds if odds < 1.0 => "< 1 %".to_owned(),
+        odds => format!("{odds:.0} %"),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact for 285,000 years")]
+pub(super) fn milliseconds(ms: u64) -> f64 {
+    ms as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_carry_their_unit() {
+        let check = |ms, expected: &str| assert_eq!(time(ms), expected);
+        check(0.0, "0 ms");
+        check(999.4, "999 ms");
+        check(999.6, "1.0 s");
+        check(12_345.0, "12.3 s");
+        check(99_949.0, "99.9 s");
+        check(125_000.0, "2 min 5 s");
+        check(3_780_000.0, "1 h 3 min");
+        let check = |from, to, expected: &str| assert_eq!(range(from, to), expected);
+        check(11_000.0, 14_000.0, "11.0–14.0 s");
+        check(800.0, 1_400.0, "800 ms–1.4 s");
+        check(5.0, 5.1, "5 ms");
+        check(125_000.0, 130_000.0, "2 min 5 s–2 min 10 s");
+    }
+
+    #[test]
+    fn odds_claim_no_certainty() {
+        assert_eq!([percent(1.0), percent(0.995), percent(0.876), percent(0.0)], ["> 99 %", "> 99 %", "88 %", "< 1 %"]);
+    }
+}

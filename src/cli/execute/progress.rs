@@ -1,0 +1,150 @@
+//! While it runs: live lines on a terminal, one plain line per end of a step anywhere else.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+
+use super::forecast::{milliseconds, name, range, time};
+use super::summary::told;
+use crate::cli::terminal::Terminal;
+use crate::execute::{Ending, Event};
+use crate::plan::{Interval, Plan, Skip};
+use crate::workflow::StepId;
+
+/// Shows an execution as it happens.
+pub(super) struct Progress<'a> {
+    terminal: &'a Terminal,
+    known: BTreeMap<StepId, Interval>,
+    live: Option<Live>,
+}
+
+/// What is drawn on a terminal.
+struct Live {
+    screen: MultiProgress,
+    overall: ProgressBar,
+    running: RefCell<BTreeMap<StepId, ProgressBar>>,
+}
+
+impl<'a> Progress<'a> {
+    /// Returns the view; with `questions` to a person nothing is drawn, because drawing would run over them.
+    pub(super) fn new(plan: &Plan, terminal: &'a Terminal, questions: bool) -> Self {
+        let known = plan.steps.iter().filter_map(|step| Some((step.id().clone(), step.hint.duration_ms?))).collect();
+        Self { terminal, known, live: (terminal.draws() && !questions).then(|| Live::new(plan)) }
+    }
+
+    pub(super) fn see(&self, event: &Event) {
+        match event {
+            Event::AttemptStarted { step, attempt, .. } => {
+                if let Some(live) = &self.live {
+                    live.start(step, *attempt, self.known.get(step));
+                }
+            }
+            Event::AttemptFinished { step, attempt, duration_ms, ending, .. } => {
+                if let Some(live) = &self.live {
+                    live.finish(step);
+                }
+                self.say(&self.ended(step, *attempt, *duration_ms, ending));
+            }
+            Event::RetryScheduled { step, attempt, wait_ms } => {
+                if let Some(live) = &self.live {
+                    live.overall.set_position(live.overall.position().saturating_sub(1));
+                }
+                let wait = time(milliseconds(*wait_ms));
+                self.say(&format!("wait  {}  attempt {attempt} in {wait}", name(step.as_str())));
+            }
+            // What a person left out needs no mention.
+            Event::StepSkipped { reason, .. } if *reason == Skip::NotSelected.to_string() => {}
+            Event::StepSkipped { step, reason } => {
+                self.say(&format!("skip  {}  {}", name(step.as_str()), name(reason)));
+            }
+            Event::Warned { what } => self.off_screen(|| self.terminal.warn(&name(what))),
+            Event::Started { .. } | Event::Finished { .. } => {}
+        }
+    }
+
+    /// Takes everything drawn off the screen.
+    pub(super) fn end(&self) {
+        if let Some(live) = &self.live {
+            live.overall.finish_and_clear();
+            // A terminal that went away needs no cleaning.
+            let _ = live.screen.clear();
+        }
+    }
+
+    fn ended(&self, step: &StepId, attempt: u32, duration_ms: f64, ending: &Ending) -> String {
+        let word = match ending {
+            Ending::Exited { code: 0 } => self.terminal.painted("32", "pass"),
+            Ending::Cancelled => self.terminal.painted("33", "stop"),
+            _ => self.terminal.painted("31", "fail"),
+        };
+        let mut line = format!("{word}  {}  {}", name(step.as_str()), time(duration_ms));
+        if let Some(known) = self.known.get(step) {
+            line.push_str(&format!(" (predicted {})", range(known.p50, known.p90)));
+        }
+        if attempt > 1 {
+            line.push_str(&format!("  attempt {attempt}"));
+        }
+        if !ending.passed() && *ending != Ending::Cancelled {
+            line.push_str(&format!("  {}", told(ending)));
+        }
+        line
+    }
+
+    fn say(&self, line: &str) {
+        self.off_screen(|| self.terminal.say(line));
+    }
+
+    fn off_screen(&self, print: impl FnOnce()) {
+        match &self.live {
+            Some(live) => live.screen.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+impl Live {
+    fn new(plan: &Plan) -> Self {
+        let screen = MultiProgress::new();
+        let overall = screen.add(ProgressBar::new(plan.prediction.steps as u64));
+        let style = match plan.prediction.duration_ms {
+            Some(known) => {
+                let left = move |state: &ProgressState, out: &mut dyn Write| {
+                    let left = known.p50 - state.elapsed().as_secs_f64() * 1e3;
+                    let told = if left > 0.0 { format!("about {} left", time(left)) } else { "overdue".to_owned() };
+                    // Drawing to a string cannot fail.
+                    let _ = out.write_str(&told);
+                };
+                style("{bar:24} {pos}/{len} steps  {elapsed}, {left}").with_key("left", left)
+            }
+            None => style("{bar:24} {pos}/{len} steps  {elapsed}"),
+        };
+        overall.set_style(style);
+        overall.enable_steady_tick(Duration::from_millis(200));
+        Self { screen, overall, running: RefCell::default() }
+    }
+
+    fn start(&self, step: &StepId, attempt: u32, known: Option<&Interval>) {
+        let line = self.screen.insert_before(&self.overall, ProgressBar::new_spinner());
+        line.set_style(style("{spinner} {prefix}  {elapsed}{msg}"));
+        let again = if attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+        line.set_prefix(format!("{}{again}", name(step.as_str())));
+        line.set_message(known.map(|known| format!(" of {}", range(known.p50, known.p90))).unwrap_or_default());
+        line.enable_steady_tick(Duration::from_millis(200));
+        self.running.borrow_mut().insert(step.clone(), line);
+    }
+
+    fn finish(&self, step: &StepId) {
+        if let Some(line) = self.running.borrow_mut().remove(step) {
+            line.finish_and_clear();
+            self.screen.remove(&line);
+        }
+        self.overall.inc(1);
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("a template that is part of the program")
+}

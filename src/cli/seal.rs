@@ -1,0 +1,87 @@
+//! Sealing wired to git: ended executions become a segment, and what is sealed becomes part of a commit.
+
+use std::fs;
+use std::path::Path;
+
+use super::settings::Settings;
+use crate::error::{Error, Result};
+use crate::git::refs::WRITERS;
+use crate::git::{FileChange, Oid, Repository};
+use crate::store::seal::SealInto;
+use crate::store::spool::Spool;
+
+/// What waits to be committed.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    /// Segments that no commit holds yet, with their paths from the top and their blobs.
+    pub files: Vec<FileChange>,
+    /// Executions sealed just now.
+    pub executions: usize,
+    /// Journals that could not be read and stay where they are.
+    pub troubles: Vec<Error>,
+}
+
+/// Frees what git holds, seals what has ended in this worktree or in one that is gone, and returns what waits.
+///
+/// # Errors
+/// The work tree's `.meow` leads elsewhere, or spool, references or objects cannot be read or written; every journal
+/// is still there then.
+pub fn seal(repository: &Repository, settings: &Settings) -> Result<Waiting> {
+    let spool = Spool::new(&repository.private_dir());
+    if spool.list()?.is_empty() {
+        return Ok(Waiting::default());
+    }
+    let top = repository.work_dir().ok_or_else(|| Error::git("a bare repository has no work tree to seal into"))?;
+    let meow = top.join(".meow");
+    let worktrees = repository.worktrees()?;
+    let heads = heads(repository)?;
+    let reached = |place: &str| heads.iter().any(|head| holds(repository, *head, place));
+    let present = |place: &str| {
+        let lies_in =
+            |worktree: &Repository| worktree.work_dir().is_some_and(|top| top.join(".meow").join(place).is_file());
+        worktrees.iter().any(lies_in)
+    };
+    spool.settle(&reached, &present)?;
+    leads_nowhere_else(&meow)?;
+    let living: Vec<String> = worktrees.iter().map(Repository::worktree).collect();
+    let own = repository.worktree();
+    let wanted = |worktree: &str| worktree == own || !living.iter().any(|living| living == worktree);
+    let writer = spool.writer(&settings.clock)?;
+    let into = SealInto { meow: &meow, writer: &writer, now: settings.clock.now() };
+    let sealed = spool.seal(&into, &wanted)?;
+    let mut waiting = Waiting { files: Vec::new(), executions: sealed.executions, troubles: sealed.troubles };
+    for place in spool.sealed()? {
+        let file = meow.join(&place);
+        if file.is_file() && !reached(&place) {
+            let wrong = || format!("segment {} cannot be read", file.display());
+            let bytes = fs::read(&file).map_err(|error| Error::store(wrong()).cause(error))?;
+            waiting.files.push((format!(".meow/{place}"), Some(repository.write_blob(&bytes)?)));
+        }
+    }
+    Ok(waiting)
+}
+
+/// Returns the commits that keep a segment for good: HEAD of every worktree, and the writers' refs.
+fn heads(repository: &Repository) -> Result<Vec<Oid>> {
+    let keeps = |name: &str| name == "HEAD" || name.starts_with("worktrees/") || name.starts_with(WRITERS);
+    let mut heads: Vec<Oid> =
+        repository.tips()?.into_iter().filter(|tip| keeps(&tip.name)).map(|tip| tip.commit).collect();
+    heads.sort();
+    heads.dedup();
+    Ok(heads)
+}
+
+/// Returns whether a commit holds a segment; one that cannot be read holds nothing.
+fn holds(repository: &Repository, commit: Oid, place: &str) -> bool {
+    repository.has_file(commit, &format!(".meow/{place}")).unwrap_or(false)
+}
+
+/// Checks that a repository does not lead its records out of itself by a link.
+fn leads_nowhere_else(meow: &Path) -> Result<()> {
+    for folder in [meow.to_path_buf(), meow.join("records")] {
+        if folder.is_symlink() {
+            return Err(Error::store(format!("{} is a link; records are not written through it", folder.display())));
+        }
+    }
+    Ok(())
+}

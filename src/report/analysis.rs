@@ -1,0 +1,24 @@
+//! What is learnt of every workflow and step, as a page.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::learn::{Knowledge, WorkflowPattern};
+
+/// The page: patterns by workflow.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Analysis {
+    /// The version of this form.
+    pub schema_version: u32,
+    /// Patterns by workflow name.
+    pub workflows: BTreeMap<String, WorkflowPattern>,
+}
+
+/// Returns the page of what is known, of one workflow or of all.
+pub fn analysis(knowledge: Knowledge, workflow: Option<&str>) -> Analysis {
+    let wanted =
+        |key: &String, pattern: &WorkflowPattern| workflow.is_none_or(|name| key == name || pattern.workflow == name);
+    let workflows = knowledge.workflows.into_iter().filter(|(key, pattern)| wanted(key, pattern)).collect();
+    Analysis { schema_version: 1, workflows }
+}

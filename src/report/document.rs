@@ -1,0 +1,95 @@
+//! A page in words before it has a form: headings, lines and tables whose every piece says whether it is a name.
+
+/// A page in words.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Document {
+    /// Its parts, in order.
+    pub blocks: Vec<Block>,
+}
+
+/// One part of a page.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Block {
+    /// The page's title.
+    Title(Line),
+    /// The sentences that matter most.
+    Lead(Vec<Line>),
+    /// A paragraph.
+    Paragraph(Line),
+    /// Small print.
+    Note(Line),
+    /// A table.
+    Table(Table),
+    /// Parts that unfold where the form allows it.
+    Details(Line, Vec<Block>),
+}
+
+/// A line made of pieces.
+pub type Line = Vec<Piece>;
+
+/// A piece of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Words and numbers.
+    Text(String),
+    /// The same, to be seen first.
+    Strong(String),
+    /// A name that someone else gave, or a command to type.
+    Name(String),
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Table {
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Its rows, the ones to keep first.
+    pub rows: Vec<Vec<Line>>,
+}
+
+/// A table's column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// What stands above it.
+    pub title: Line,
+    /// Whether it holds numbers, which stand on the right.
+    pub right: bool,
+}
+
+impl Document {
+    /// Returns the same page with one more part.
+    #[must_use]
+    pub fn with(mut self, block: Block) -> Self {
+        self.blocks.push(block);
+        self
+    }
+}
+
+impl Table {
+    /// Returns an empty table with these columns; a title that starts with `>` is of a column of numbers.
+    pub fn new(titles: &[&str]) -> Self {
+        let column =
+            |title: &&str| Column { title: vec![words(title.trim_start_matches('>'))], right: title.starts_with('>') };
+        Self { columns: titles.iter().map(column).collect(), rows: Vec::new() }
+    }
+
+    /// Adds a row of one-piece cells.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Piece>) {
+        self.rows.push(cells.into_iter().map(|cell| vec![cell]).collect());
+    }
+}
+
+/// Returns a piece of words.
+pub fn words(text: impl Into<String>) -> Piece {
+    Piece::Text(text.into())
+}
+
+/// Returns a piece to be seen first.
+pub fn strong(text: impl Into<String>) -> Piece {
+    Piece::Strong(text.into())
+}
+
+/// Returns a name.
+pub fn name(text: impl Into<String>) -> Piece {
+    Piece::Name(text.into())
+}

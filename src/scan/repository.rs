@@ -1,0 +1,192 @@
+//! One repository's records: the union of what its branches, writers' refs, work trees and spool hold, each record once.
+
+use std::collections::{BTreeMap, HashSet};
+
+use rayon::prelude::*;
+
+use super::find::{self, Found};
+use super::{Collector, History};
+use crate::error::{Error, Result};
+use crate::git::{Oid, Repository};
+use crate::record::{Digest, Record};
+use crate::store::segment;
+use crate::store::spool::Spool;
+
+/// The folder of segments, from the top.
+const RECORDS: &str = ".meow/records";
+/// Segments are read in batches, so that their bytes are not all in memory at once.
+const BATCH: usize = 128;
+/// So many damaged segments are named; the rest are counted.
+const NAMED: usize = 3;
+
+/// What one repository gave.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    name: String,
+    root: Option<Digest>,
+    warnings: Vec<String>,
+    records: Vec<Vec<Record>>,
+}
+
+/// Returns the history of one repository.
+pub fn repository(repository: &Repository) -> History {
+    let mut gathered = Gathered { name: find::name(named_after(repository)), ..Gathered::default() };
+    gathered.read(repository);
+    collect(vec![gathered])
+}
+
+/// Returns what a repository that was found gives; trouble is a warning in it.
+pub(super) fn gather(found: &Found) -> Gathered {
+    let mut gathered = Gathered { name: found.name.clone(), ..Gathered::default() };
+    match Repository::open(&found.path) {
+        Ok(repository) => gathered.read(&repository),
+        Err(error) => gathered.warnings.push(format!("skipped: {error}")),
+    }
+    gathered
+}
+
+/// Returns the history of what was gathered, in that order.
+pub(super) fn collect(gathered: Vec<Gathered>) -> History {
+    let mut collector = Collector::default();
+    for one in gathered {
+        let place = collector.repository(&one.name);
+        let facts = collector.facts(place);
+        facts.root = one.root;
+        facts.warnings = one.warnings;
+        for record in one.records.iter().flatten() {
+            collector.add(place, record);
+        }
+    }
+    collector.finish()
+}
+
+fn named_after(repository: &Repository) -> &std::path::Path {
+    let common = repository.common_dir();
+    // A submodule's git directory lies in the parent project's; its own folder has the name that people know.
+    if common.file_name().is_some_and(|name| name == ".git") { common } else { repository.work_dir().unwrap_or(common) }
+}
+
+impl Gathered {
+    fn read(&mut self, repository: &Repository) {
+        self.warnings.extend(repository.limits().into_iter().map(str::to_owned));
+        match repository.root_commit() {
+            Ok(root) => self.root = root.and_then(|root| Digest::truncated(root.bytes())),
+            Err(error) => self.warnings.push(format!("its first commit is unknown: {error}")),
+        }
+        let segments = match segments(repository, &mut self.warnings) {
+            Ok(segments) => segments,
+            Err(error) => {
+                self.warnings.push(format!("its branches were skipped: {error}"));
+                BTreeMap::new()
+            }
+        };
+        let mut damaged = Vec::new();
+        self.read_blobs(repository, &segments, &mut damaged);
+        self.read_work_trees(repository, &segments, &mut damaged);
+        if let Some((first, rest)) = named(&damaged) {
+            self.warnings.push(format!("{} damaged segments were skipped: {first}{rest}", damaged.len()));
+        }
+        self.read_spool(repository);
+    }
+
+    /// Reads segments from the object database.
+    fn read_blobs(&mut self, repository: &Repository, segments: &BTreeMap<String, Oid>, damaged: &mut Vec<Error>) {
+        let segments: Vec<(&String, Oid)> = segments.iter().map(|(path, blob)| (path, *blob)).collect();
+        for batch in segments.chunks(BATCH) {
+            let read = |(path, blob): &(&String, Oid)| {
+                let wrong = || Error::store(format!("segment {path} cannot be read"));
+                let size = repository.blob_size(*blob).map_err(|error| wrong().cause(error))?;
+                if size > segment::MAX_BYTES as u64 {
+                    return Err(wrong().cause("it is too large"));
+                }
+                repository.blob(*blob).map_err(|error| wrong().cause(error))
+            };
+            let bytes: Vec<Result<Vec<u8>>> = batch.iter().map(read).collect();
+            let open = |((path, _), bytes): (&(&String, Oid), Result<Vec<u8>>)| segment::open(path, &bytes?);
+            let opened: Vec<Result<Vec<Record>>> = batch.par_iter().zip(bytes).map(open).collect();
+            self.take(opened, damaged);
+        }
+    }
+
+    /// Reads segments that lie in a work tree and in no commit yet.
+    fn read_work_trees(&mut self, repository: &Repository, known: &BTreeMap<String, Oid>, damaged: &mut Vec<Error>) {
+        let worktrees = repository.worktrees().unwrap_or_default();
+        let folders = worktrees.iter().filter_map(|worktree| Some(worktree.work_dir()?.join(".meow")));
+        for folder in folders.filter(|folder| !folder.is_symlink()) {
+            match crate::store::segments(&folder) {
+                Ok(segments) => {
+                    let new =
+                        segments.iter().filter(|segment| !known.contains_key(&format!(".meow/{}", segment.place)));
+                    let opened = new.map(crate::store::Segment::records).collect();
+                    self.take(opened, damaged);
+                }
+                Err(error) => damaged.push(error),
+            }
+        }
+    }
+
+    /// Reads the journals of executions that no segment holds yet.
+    fn read_spool(&mut self, repository: &Repository) {
+        match Spool::new(&repository.private_dir()).records() {
+            Ok((records, troubles)) => {
+                self.records.push(records);
+                if let Some((first, rest)) = named(&troubles) {
+                    self.warnings.push(format!("{} damaged journals were skipped: {first}{rest}", troubles.len()));
+                }
+            }
+            Err(error) => self.warnings.push(format!("its spool was skipped: {error}")),
+        }
+    }
+
+    fn take(&mut self, opened: Vec<Result<Vec<Record>>>, damaged: &mut Vec<Error>) {
+        for segment in opened {
+            match segment {
+                Ok(records) => self.records.push(records),
+                Err(error) => damaged.push(error),
+            }
+        }
+    }
+}
+
+/// Returns the segments that any tip holds, by path; the same path with another content keeps the first in order of tips.
+fn segments(repository: &Repository, warnings: &mut Vec<String>) -> Result<BTreeMap<String, Oid>> {
+    let mut found = BTreeMap::new();
+    let mut seen_commits = HashSet::new();
+    let mut seen_trees = HashSet::new();
+    let mut seen_blobs = HashSet::new();
+    for tip in repository.tips()? {
+        if !seen_commits.insert(tip.commit) {
+            continue;
+        }
+        let walked = repository.tree_at(tip.commit, RECORDS).and_then(|tree| {
+            let mut open: Vec<(String, Oid)> = tree.map(|tree| (RECORDS.to_owned(), tree)).into_iter().collect();
+            while let Some((at, tree)) = open.pop() {
+                // Months that hold still are the same tree on every branch.
+                if !seen_trees.insert(tree) {
+                    continue;
+                }
+                for entry in repository.entries(tree)? {
+                    let path = format!("{at}/{}", entry.name);
+                    if entry.folder && path.len() < 256 {
+                        open.push((path, entry.id));
+                    } else if path.ends_with(".parquet") && seen_blobs.insert(entry.id) {
+                        found.entry(path).or_insert(entry.id);
+                    }
+                }
+            }
+            Ok(())
+        });
+        if let Err(error) = walked {
+            warnings.push(format!("{} was skipped: {error}", tip.name));
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the first few errors as text, and words for the rest.
+fn named(errors: &[Error]) -> Option<(String, String)> {
+    let first: Vec<String> = errors.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = errors.len().saturating_sub(NAMED);
+    let rest = if more == 0 { String::new() } else { format!("; and {more} more") };
+    (!first.is_empty()).then(|| (first.join("; "), rest))
+}

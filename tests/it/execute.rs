@@ -1,0 +1,290 @@
+//! `meow execute`: order, slots, limits, retries, signals, selection and what it prints.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::golden::golden;
+use crate::space::{Said, Space};
+
+/// Writes a workflow of steps, each a line `id | needs | command | further keys`.
+fn workflow(space: &Space, name: &str, steps: &[(&str, &[&str], &str, &str)]) {
+    let mut text = format!("formula = \"{name}\"\nversion = 1\n");
+    for (id, needs, command, keys) in steps {
+        let run = if command.is_empty() { String::new() } else { format!("run = '''{command}'''\n") };
+        text.push_str(&format!("\n[[steps]]\nid = \"{id}\"\nneeds = {needs:?}\n{run}{keys}\n"));
+    }
+    space.write(&format!(".meow/workflows/{name}.toml"), &text);
+}
+
+fn start(space: &Space, args: &[&str]) -> Child {
+    let mut command = space.command(&space.root(), env!("CARGO_BIN_EXE_meow"));
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("meow starts")
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = std::process::Command::new("kill").args(["-s", name, &child.id().to_string()]).status();
+    assert!(status.expect("kill").success());
+}
+
+fn wait_for(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.trim()).join("stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+fn events(said: &Said) -> Vec<serde_json::Value> {
+    said.out.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+/// Returns the steps in the order in which attempts started.
+fn started(said: &Said) -> Vec<String> {
+    let events = events(said);
+    let starts = events.iter().filter(|event| event["event"] == "attempt-started");
+    starts.map(|event| event["step"].as_str().expect("a step").to_owned()).collect()
+}
+
+#[test]
+fn steps_run_in_parallel_and_the_summary_names_the_path() {
+    let space = Space::repository();
+    // Each waits until the other has started: neither ends unless both run at once.
+    let meet = |own: &str, other: &str| format!("touch {own}; until test -e {other}; do sleep 0.01; done");
+    let steps = [
+        ("a", &[][..], &*meet("a.seen", "b.seen"), "timeout = \"10s\""),
+        ("b", &[], &meet("b.seen", "a.seen"), "timeout = \"10s\""),
+        ("c", &["a", "b"], "sleep 0.1", ""),
+    ];
+    workflow(&space, "ci", &steps);
+    let said = space.meow(&["execute", "ci", "-j", "2"]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(said.out.contains("ci passed in ") && said.out.contains(": 3 passed\n"), "{}", said.out);
+    assert!(said.out.contains("critical path: ") && said.out.contains(" → c\n"), "{}", said.out);
+    assert!(said.err.starts_with("ci: 3 steps, 2 slots; no history to predict from yet\n"), "{}", said.err);
+    assert_eq!(said.err.lines().filter(|line| line.starts_with("pass  ")).count(), 3, "{}", said.err);
+}
+
+#[test]
+fn a_time_limit_takes_the_grandchildren_along() {
+    let space = Space::repository();
+    let steps = [("slow", &[][..], "(sleep 60 & echo $! >pid; wait) & sleep 61 & wait", "timeout = \"300ms\"")];
+    workflow(&space, "ci", &steps);
+    let began = Instant::now();
+    let said = space.meow(&["execute"]);
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("slow was stopped at its time limit of 300 ms"), "{}", said.out);
+    assert!(began.elapsed() < Duration::from_secs(30));
+    let pid = space.read("pid");
+    wait_for("the grandchild's end", || !alive(&pid));
+}
+
+#[test]
+fn what_a_step_leaves_behind_in_its_group_ends_with_it() {
+    let space = Space::repository();
+    workflow(&space, "ci", &[("leaver", &[], "sleep 60 & echo $! >pid", "")]);
+    space.meow_ok(&["execute"]);
+    let pid = space.read("pid");
+    wait_for("the end of what was left behind", || !alive(&pid));
+}
+
+#[test]
+fn the_first_signal_is_gentle_and_the_second_is_not() {
+    let space = Space::repository();
+    let steps = [
+        ("kind", &[][..], "trap 'echo tidied >tidied; exit 9' TERM; touch kind.seen; while :; do sleep 0.02; done", ""),
+        ("after", &["kind"], "touch after.seen", ""),
+    ];
+    workflow(&space, "kind", &steps);
+    let stubborn = "trap '' TERM; touch stubborn.seen; while :; do sleep 0.02; done";
+    workflow(&space, "stubborn", &[("stubborn", &[], stubborn, "")]);
+
+    let child = start(&space, &["execute", "kind"]);
+    wait_for("the step", || space.has("kind.seen"));
+    signal(&child, "INT");
+    let said = Said::from(child.wait_with_output().expect("its end"));
+    assert_eq!((said.code, space.has("tidied"), space.has("after.seen")), (1, true, false), "{}", said.err);
+    assert!(said.out.contains("kind was cancelled in ") && said.out.contains("1 cancelled, 1 skipped"), "{}", said.out);
+
+    let child = start(&space, &["execute", "stubborn"]);
+    wait_for("the step", || space.has("stubborn.seen"));
+    let began = Instant::now();
+    signal(&child, "TERM");
+    std::thread::sleep(Duration::from_millis(100));
+    signal(&child, "TERM");
+    let said = Said::from(child.wait_with_output().expect("its end"));
+    assert_eq!(said.code, 1);
+    assert!(began.elapsed() < Duration::from_secs(4), "the grace of five seconds was waited for");
+    assert!(said.out.contains("1 cancelled"), "{}", said.out);
+}
+
+#[test]
+fn a_covered_failure_is_tried_again() {
+    let space = Space::repository();
+    let flaky = "test $MEOW_ATTEMPT = 3 || exit 75";
+    let retry = "retry = { attempts = 3, backoff = \"20ms\", on = [\"exit:75\"] }";
+    workflow(&space, "ci", &[("flaky", &[], flaky, retry)]);
+    let said = space.meow(&["execute", "--events", "jsonl"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(started(&said), ["flaky", "flaky", "flaky"]);
+    assert_eq!(events(&said).iter().filter(|event| event["event"] == "retry-scheduled").count(), 2);
+    assert!(said.err.contains("attempt 3"), "{}", said.err);
+    workflow(&space, "ci", &[("flaky", &[], "exit 74", retry)]);
+    assert_eq!(started(&space.meow(&["execute", "--events", "jsonl"])), ["flaky"], "only what the policy covers");
+}
+
+#[test]
+fn failures_end_the_execution_unless_told_to_go_on() {
+    let space = Space::repository();
+    let steps = [
+        ("bad", &[][..], r#"printf "a\033[31mred\007\n"; exit 7"#, ""),
+        ("on-bad", &["bad"], "true", ""),
+        ("other", &[], "sleep 0.2", ""),
+        ("on-other", &["other"], "true", ""),
+    ];
+    workflow(&space, "ci", &steps);
+    let said = space.meow(&["execute", "-j2"]);
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("bad failed with exit code 7\n  | ared\\u{7}\n"), "{}", said.out);
+    assert!(said.out.contains(": 1 passed, 1 failed, 2 skipped"), "{}", said.out);
+    assert!(said.err.contains("skip  on-bad  needs `bad`, which failed"), "{}", said.err);
+    assert!(said.err.contains("skip  on-other  an earlier step failed"), "{}", said.err);
+    let said = space.meow(&["execute", "-j2", "--keep-going", "--exit-code"]);
+    assert_eq!(said.code, 7);
+    assert!(said.out.contains(": 2 passed, 1 failed, 1 skipped"), "{}", said.out);
+}
+
+#[test]
+fn a_part_of_the_steps() {
+    let space = Space::repository();
+    let steps =
+        [("a", &[][..], "true", ""), ("b", &["a"], "true", ""), ("c", &["b"], "true", ""), ("d", &["a"], "true", "")];
+    workflow(&space, "ci", &steps);
+    let check = |args: &[&str], expected: &[&str]| {
+        let said = space.meow(&[&["execute", "ci", "-j1", "--events", "jsonl"], args].concat());
+        assert_eq!(
+            (said.code, started(&said).as_slice()),
+            (0, expected.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice())
+        );
+    };
+    check(&["--only", "c", "a"], &["a", "c"]);
+    check(&["--from", "b"], &["b", "c"]);
+    let said = space.meow(&["execute", "--only", "nothing"]);
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("no step `nothing`") && said.err.contains("a, b, c, d"), "{}", said.err);
+}
+
+#[test]
+fn events_tell_what_an_attempt_used() {
+    let space = Space::repository();
+    let command = "head -c 3000000 /dev/zero >big; (cat big >copy)";
+    workflow(
+        &space,
+        "ci",
+        &[("io", &[], command, "env = { GREETING = \"hello\" }"), ("env", &["io"], "echo $GREETING$MEOW_STEP", "")],
+    );
+    let said = space.meow(&["execute", "--events", "jsonl"]);
+    let events = events(&said);
+    assert_eq!(events[0]["schema_version"], 1);
+    let io = events.iter().find(|event| event["event"] == "attempt-finished").expect("an end");
+    assert_eq!(io["ending"]["code"], 0);
+    if cfg!(target_os = "linux") {
+        let written = io["usage"]["written_bytes"].as_u64().expect("exact IO");
+        assert!((6_000_000..6_100_000).contains(&written), "grandchildren count: {written}");
+        assert!(io["usage"]["peak_memory_bytes"].as_u64().is_some_and(|bytes| bytes > 100_000));
+    }
+    assert_eq!(events.last().expect("the end")["outcome"], "passed");
+}
+
+#[test]
+fn manual_steps_are_skipped_or_asked_about() {
+    let space = Space::repository();
+    workflow(&space, "ci", &[("sign", &[], "", "title = \"Sign it\""), ("ship", &["sign"], "touch shipped", "")]);
+    let said = space.meow(&["execute"]);
+    assert_eq!((said.code, space.has("shipped")), (0, true));
+    assert!(said.err.contains("skip  sign  manual: it has no command"), "{}", said.err);
+    std::fs::remove_file(space.root().join("shipped")).expect("removed");
+    let answer = |line: &str| {
+        let mut command = space.command(&space.root(), env!("CARGO_BIN_EXE_meow"));
+        command.args(["execute", "--manual"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("meow starts");
+        std::io::Write::write_all(&mut child.stdin.take().expect("stdin"), line.as_bytes()).expect("answered");
+        Said::from(child.wait_with_output().expect("its end"))
+    };
+    let said = answer("no\n");
+    assert_eq!((said.code, space.has("shipped")), (1, false), "{}", said.err);
+    assert!(said.err.contains("Sign it") && said.err.contains("[y/n]"), "{}", said.err);
+    let said = answer("perhaps\ny\n");
+    assert_eq!((said.code, space.has("shipped")), (0, true), "{}", said.err);
+}
+
+#[test]
+fn outside_a_repository_it_runs_and_says_what_is_missing() {
+    let space = Space::empty();
+    workflow(&space, "ci", &[("a", &[], "touch ran", "")]);
+    let said = space.meow(&["execute"]);
+    assert_eq!((said.code, space.has("ran")), (0, true), "{}", said.err);
+    assert!(said.err.contains("nothing is remembered") && said.err.contains("git init"), "{}", said.err);
+    assert!(!space.has(".git"));
+}
+
+#[test]
+fn a_long_chain_runs_in_order() {
+    let space = Space::repository();
+    let ids: Vec<String> = (0..300).map(|at| format!("s{at}")).collect();
+    let needs: Vec<Vec<&str>> = (0..300).map(|at| if at == 0 { vec![] } else { vec![ids[at - 1].as_str()] }).collect();
+    let steps: Vec<_> = ids.iter().zip(&needs).map(|(id, needs)| (id.as_str(), needs.as_slice(), "true", "")).collect();
+    workflow(&space, "ci", &steps);
+    let said = space.meow(&["execute", "--events", "jsonl"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(started(&said), ids);
+    assert!(said.err.contains("… (289 more) →"), "{}", said.err);
+}
+
+#[test]
+fn the_plan_is_shown_without_running_anything() {
+    let space = Space::repository();
+    let steps = [
+        ("fmt", &[][..], "touch ran", ""),
+        ("build", &[], "touch ran", "timeout = \"20m\"\nlocks = [\"target\"]"),
+        ("test", &["build", "fmt"], "touch ran", "retry = { attempts = 3, backoff = \"1s\" }"),
+        ("sign", &["test"], "", ""),
+        ("ship", &["sign"], "touch ran", "condition = \"a == b\""),
+    ];
+    workflow(&space, "ci", &steps);
+    golden("tests/it/golden/dry-run.txt", &space.meow_ok(&["execute", "--dry-run", "-j2"]));
+    let json: serde_json::Value =
+        serde_json::from_str(&space.meow_ok(&["execute", "--dry-run", "--json", "--jobs", "3"])).expect("JSON");
+    assert_eq!(
+        (&json["schema_version"], &json["slots"], &json["waves"][0][1]),
+        (&1.into(), &3.into(), &"build".into())
+    );
+    assert_eq!(json["critical_path"], serde_json::json!(["fmt", "test"]));
+    assert!(!space.has("ran"));
+}
+
+#[test]
+fn wrong_requests_run_nothing() {
+    let space = Space::repository();
+    workflow(&space, "ci", &[("a", &[], "touch ran", "")]);
+    let check = |args: &[&str], code: i32| {
+        let said = space.meow(args);
+        assert_eq!((said.code, space.has("ran")), (code, false), "{args:?}: {}", said.err);
+    };
+    check(&["execute", "missing"], 2);
+    check(&["execute", "--var", "x"], 2);
+    check(&["execute", "--var", "x=1"], 2);
+    check(&["execute", "-j0"], 2);
+    check(&["execute", "--from", "a", "--only", "a"], 2);
+    workflow(&space, "circle", &[("a", &["b"], "touch ran", ""), ("b", &["a"], "touch ran", "")]);
+    check(&["execute", "circle"], 2);
+    workflow(&space, "absent", &[("a", &[], "no-such-program --here", "")]);
+    let said = space.meow(&["execute", "absent"]);
+    assert_eq!(said.code, 1, "a program that is not there is a failed step");
+    assert!(said.out.contains("`no-such-program` cannot be started"), "{}", said.out);
+}

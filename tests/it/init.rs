@@ -1,0 +1,112 @@
+//! `meow init` in fresh projects: what it writes, what it keeps, and that `--undo` leaves no trace.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::space::Space;
+
+/// Returns every path below a folder with its content, folders included.
+fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(at) = folders.pop() {
+        for entry in fs::read_dir(at).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.strip_prefix(folder).expect("below").display().to_string();
+            if path.is_dir() {
+                found.insert(name + "/", Vec::new());
+                folders.push(path);
+            } else {
+                found.insert(name, fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn init_writes_what_fits_and_keeps_what_is_there() {
+    let space = Space::repository();
+    space.write("Makefile", "all: a.out\na.out:\n\ttouch a.out\ntest: all\n\ttest -e a.out\n");
+    space.write(".meow/config.toml", "# mine\n");
+    let said = space.meow(&["init"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(said.out, "wrote .meow/workflows/ci.toml\nkept  .meow/config.toml\nwrote .meow/.gitattributes\n");
+    assert!(said.err.contains("found Makefile"), "{}", said.err);
+    assert_eq!(space.read(".meow/config.toml"), "# mine\n");
+    let workflow = space.read(".meow/workflows/ci.toml");
+    assert!(workflow.contains("run = \"make all\"") && workflow.contains("run = \"make test\""), "{workflow}");
+    let again = space.meow_ok(&["init"]);
+    assert_eq!(again, "kept  .meow/workflows/ci.toml\nkept  .meow/config.toml\nkept  .meow/.gitattributes\n");
+    let list = space.meow_ok(&["list"]);
+    assert!(list.contains("ci") && list.contains("Checks this project, as found in Makefile."), "{list}");
+}
+
+#[test]
+fn the_attributes_keep_records_out_of_reviews() {
+    let space = Space::repository();
+    space.meow_ok(&["init"]);
+    let path = ".meow/records/month=2026-11/a.parquet";
+    let attributes = space.git(&["check-attr", "diff", "text", "linguist-generated", "--", path]);
+    let values: Vec<&str> = attributes.lines().filter_map(|line| line.rsplit(": ").next()).collect();
+    assert_eq!(values, ["unset", "unset", "set"], "{attributes}");
+}
+
+#[test]
+fn undo_takes_every_trace_away() {
+    let space = Space::repository();
+    space.write("go.mod", "module x\n");
+    space.write(".git/hooks/pre-commit", "#!/bin/sh\n# mine\n");
+    fs::set_permissions(
+        space.root().join(".git/hooks/pre-commit"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .expect("executable");
+    let before = tree(&space.root());
+    space.meow_ok(&["init", "--hooks"]);
+    assert!(space.read(".git/hooks/pre-commit").contains("meow"));
+    space.write(".git/meow/spool/main/x.journal", "a journal");
+    space.write(".meow/records/month=2026-11/a.parquet", "a segment");
+    let said = space.meow(&["init", "--undo"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(tree(&space.root()), before, "{}", said.out);
+    for line in [".meow/workflows/ci.toml", ".meow/records", ".git/meow", ".git/hooks/pre-commit"] {
+        assert!(said.out.lines().any(|said| said.ends_with(line)), "{line} is not said:\n{}", said.out);
+    }
+    let again = space.meow(&["init", "--undo"]);
+    assert_eq!((again.code, again.out.as_str()), (0, ""));
+    assert!(again.err.contains("nothing"), "{}", again.err);
+}
+
+#[test]
+fn undo_leaves_what_a_person_wrote_unless_forced() {
+    let space = Space::repository();
+    space.meow_ok(&["init"]);
+    let edited = space.read(".meow/workflows/ci.toml").replace("# run =", "run =");
+    space.write(".meow/workflows/ci.toml", &edited);
+    space.write(".meow/workflows/own.toml", "formula = \"own\"\n[[steps]]\nid = \"a\"\n");
+    let said = space.meow(&["init", "--undo"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(space.read(".meow/workflows/ci.toml"), edited);
+    assert!(space.has(".meow/workflows/own.toml") && !space.has(".meow/config.toml"));
+    assert!(said.err.contains("ci.toml stays") && said.err.contains("own.toml stays"), "{}", said.err);
+    space.meow_ok(&["init", "--undo", "--force"]);
+    assert!(!space.has(".meow"));
+}
+
+#[test]
+fn init_works_without_git_and_refuses_a_false_folder() {
+    let space = Space::empty();
+    let said = space.meow(&["init", "--hooks"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.err.contains("nothing is remembered"), "{}", said.err);
+    space.meow_ok(&["init", "--undo"]);
+    assert!(!space.has(".meow"));
+    std::os::unix::fs::symlink(space.home(), space.root().join(".meow")).expect("a link");
+    for args in [&["init"][..], &["init", "--undo", "--force"]] {
+        let said = space.meow(args);
+        assert_eq!(said.code, 2, "{args:?}: {}", said.err);
+    }
+    assert!(space.home().is_dir());
+}

@@ -1,0 +1,123 @@
+//! Pages from made-up histories: what they claim, how they read, and that strangers' names stay names.
+
+use meow::learn::Knowledge;
+use meow::record::{Outcome, Record};
+use meow::report::compare::{DurationVerdict, FailureVerdict};
+use meow::report::{Comparison, Names, Side, compare};
+use meow::scan::History;
+
+use crate::null::{self, Draw, Made, Shape, null_history};
+
+fn names() -> Names {
+    Names { base: "main".into(), head: "this branch".into() }
+}
+
+/// Compares the executions from place `from` on with those before.
+fn split(records: &[Record], from: usize) -> Comparison {
+    let history = History::from_records("project", records);
+    let sides: Vec<Option<Side>> =
+        (0..history.executions.len()).map(|place| Some(if place < from { Side::Base } else { Side::Head })).collect();
+    compare(&history, &sides, names(), &Knowledge::default(), &[])
+}
+
+/// Returns a chain of `steps` steps of four seconds, all on one machine class.
+fn chain(steps: usize, executions: usize, sigma: f64) -> Shape {
+    let made = |place: usize| Made {
+        id: format!("step-{place}"),
+        needs: (0..place).rev().take(1).collect(),
+        median_ms: 4_000.0,
+        broken_trees: 0.0,
+        flaky: 0.0,
+        hangs: 0.0,
+    };
+    Shape {
+        steps: (0..steps).map(made).collect(),
+        executions,
+        sigma,
+        machines: vec![("linux-x86_64-8c-16g", 1.0)],
+        slots: 4,
+        repeats: (0.0, 0.0),
+        every_minutes: 60.0,
+    }
+}
+
+/// Returns the records with one change in the executions from `from` on.
+fn changed(mut records: Vec<Record>, from: usize, change: impl Fn(&mut Record)) -> Vec<Record> {
+    let mut order: Vec<_> = records.iter().map(|record| (record.execution.started_at, record.execution.id)).collect();
+    order.sort();
+    order.dedup();
+    let first = order[from].0;
+    records.iter_mut().filter(|record| record.execution.started_at >= first).for_each(change);
+    records
+}
+
+#[test]
+fn nothing_is_claimed_where_nothing_changed() {
+    let claims = |split_of: &dyn Fn(&mut Draw, usize) -> usize| {
+        (0..100_u64)
+            .filter(|seed| {
+                let records = null_history(*seed);
+                let executions = History::from_records("project", &records).executions.len();
+                let from = split_of(&mut Draw::new(seed + 7_000), executions);
+                split(&records, from).claims()
+            })
+            .collect::<Vec<u64>>()
+    };
+    let place = |share: f64, executions: usize| {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a place"
+        )]
+        let place = (share * executions as f64) as usize;
+        place.clamp(1, executions - 1)
+    };
+    let anywhere = claims(&|draw, executions| place(draw.unit(), executions));
+    let short_branch = claims(&|draw, executions| executions - draw.one(&[1, 2, 3, 4, 5]).min(executions - 1));
+    println!("claims without any effect: {anywhere:?} of 100 split anywhere, {short_branch:?} of 100 with few runs");
+    assert!(anywhere.len() <= 5, "{anywhere:?}");
+    assert!(short_branch.len() <= 5, "{short_branch:?}");
+}
+
+#[test]
+fn a_slowdown_is_found() {
+    let found = (0..100_u64)
+        .filter(|seed| {
+            let records = null::history(&chain(6, 20, 0.1), &mut Draw::new(*seed));
+            let slower = changed(records, 10, |record| {
+                if record.attempt.step == "step-3" {
+                    record.attempt.duration_ms = record.attempt.duration_ms.map(|ms| ms * 1.3);
+                }
+            });
+            let page = split(&slower, 10);
+            page.workflows[0]
+                .steps
+                .iter()
+                .any(|step| step.step == "step-3" && step.change.duration == DurationVerdict::Slower)
+        })
+        .count();
+    println!("a slowdown of 30 % found in {found} of 100");
+    assert!(found >= 90, "{found}");
+}
+
+#[test]
+fn a_step_that_begins_to_fail_is_always_found() {
+    let found = (0..100_u64)
+        .filter(|seed| {
+            let records = null::history(&chain(6, 30, 0.3), &mut Draw::new(*seed));
+            let failing = changed(records, 24, |record| {
+                if record.attempt.step == "step-5" {
+                    record.attempt.outcome = Outcome::Failed;
+                }
+            });
+            let page = split(&failing, 24);
+            page.workflows[0]
+                .steps
+                .iter()
+                .any(|step| step.step == "step-5" && step.change.failure == FailureVerdict::NewFailure)
+        })
+        .count();
+    println!("a step that begins to fail found in {found} of 100");
+    assert_eq!(found, 100);
+}
