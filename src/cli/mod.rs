@@ -10,6 +10,7 @@ pub mod history;
 pub mod hook;
 pub mod hooks;
 pub mod identity;
+pub mod import;
 pub mod init;
 pub mod learn;
 pub mod list;
@@ -18,6 +19,7 @@ pub mod machine;
 pub mod page;
 pub mod project;
 pub mod recommendations;
+pub mod record;
 pub mod report;
 pub mod seal;
 pub mod settings;
@@ -64,6 +66,8 @@ enum Command {
     Hook(hook::Args),
     /// Put in, take out or show the hook that seals records into commits
     Hooks(hooks::Args),
+    /// Take what other tools recorded into this repository
+    Import(import::Args),
     Init(init::Args),
     Learn(learn::Args),
     List(list::Args),
@@ -71,6 +75,8 @@ enum Command {
     Recommendations(recommendations::Args),
     Report(report::Args),
     Status(status::Args),
+    /// Record one command, or what something else measured
+    Record(record::Args),
 }
 
 /// What every command is handed.
@@ -119,6 +125,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Execute(args) => execute::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
+        Command::Import(args) => import::run(args, context),
         Command::Init(args) => init::run(args, context),
         Command::Learn(args) => learn::run(args, context),
         Command::List(args) => list::run(args, context),
@@ -126,5 +133,6 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Recommendations(args) => recommendations::run(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Status(args) => status::run(args, context),
+        Command::Record(args) => record::run(args, context),
     }
 }

@@ -4,6 +4,7 @@
 mod command;
 mod drive;
 pub mod event;
+mod foreground;
 pub mod log;
 mod process;
 pub mod stop;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use event::{Ending, Event, ExecutionOutcome, Usage};
+pub use foreground::foreground;
 pub use stop::Stop;
 
 use crate::clock::Clock;

@@ -97,7 +97,7 @@ fn spawn(mut command: Command, setting: &Setting) -> io::Result<Child> {
 }
 
 /// Reads `rchar` and `wchar` of a zombie, its reaped children included (proc(5)); absent off Linux.
-fn io_bytes(pid: Pid) -> (Option<u64>, Option<u64>) {
+pub(super) fn io_bytes(pid: Pid) -> (Option<u64>, Option<u64>) {
     let text = std::fs::read_to_string(format!("/proc/{}/io", pid.as_raw_nonzero())).unwrap_or_default();
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     (field("rchar:"), field("wchar:"))
@@ -106,7 +106,7 @@ fn io_bytes(pid: Pid) -> (Option<u64>, Option<u64>) {
 /// Reaps a process. The peak memory is that of its largest process, and at least what meow itself occupied when it
 /// started it: Linux counts the parent's pages up to the `exec`.
 #[expect(unsafe_code, reason = "rustix has no wait4, and nothing else tells what a process used")]
-fn wait4(pid: Pid) -> io::Result<(Ending, Usage)> {
+pub(super) fn wait4(pid: Pid) -> io::Result<(Ending, Usage)> {
     let mut status = 0;
     // SAFETY: rusage is plain numbers, for which zeros are valid.
     let mut used: libc::rusage = unsafe { std::mem::zeroed() };

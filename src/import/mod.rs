@@ -1,1 +1,3 @@
 //! Other tools' files, read into the same records.
+
+pub mod jsonl;

@@ -4,7 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
+use super::segment;
 use crate::error::{Error, Result};
+use crate::record::Record;
 
 /// The folder of segments below `.meow`.
 pub(super) const RECORDS: &str = "records";
@@ -97,9 +101,20 @@ impl Segment {
     ///
     /// # Errors
     /// It cannot be read or is damaged.
-    pub fn records(&self) -> Result<Vec<crate::record::Record>> {
-        super::segment::open(&self.place, &read_capped(&self.path, super::segment::MAX_BYTES)?)
+    pub fn records(&self) -> Result<Vec<Record>> {
+        segment::open(&self.place, &read_capped(&self.path, segment::MAX_BYTES)?)
     }
+}
+
+/// Writes records as one segment below the folder `.meow`; returns its path there.
+///
+/// # Errors
+/// They cannot be encoded or written.
+pub fn add(meow: &Path, records: &[Record], writer: &str, now: Timestamp) -> Result<String> {
+    let bytes = segment::encode(records)?;
+    let place = segment::place(records, writer, now, &bytes);
+    write_whole(&meow.join(&place), &bytes)?;
+    Ok(place)
 }
 
 /// Returns the segments below the folder `.meow` of a work tree, in the order of their paths.

@@ -12,5 +12,5 @@ pub mod spool;
 pub mod table;
 pub mod toml;
 
-pub use files::{Segment, segments};
+pub use files::{Segment, add, segments};
 pub use toml::{get, list, put};

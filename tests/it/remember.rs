@@ -54,8 +54,8 @@ fn every_attempt_is_remembered_with_its_sources() {
     assert!(test.ready_ms.is_some_and(|ready| ready >= 20) && test.slot.is_some() && test.command.is_some());
     let spool = std::fs::read_dir(space.root().join(".git/meow/spool/main")).expect("the spool");
     for journal in spool {
-        let held = std::fs::read_to_string(journal.expect("a file").path()).expect("text");
-        assert!(held.contains("build") && !held.contains("hunter2"), "commands and unrecorded variables stay out");
+        let text = std::fs::read_to_string(journal.expect("a file").path()).expect("text");
+        assert!(text.contains("build") && !text.contains("hunter2"), "commands and unrecorded variables stay out");
     }
 }
 
