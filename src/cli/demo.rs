@@ -81,12 +81,36 @@ const PROJECTS: [Project; 3] = [
             file!("service", ".meow/workflows/ci.toml"),
         ],
         chapters: &[
-            Chapter { message: "Roman digits", branch: None, change: None, executions: 14 },
+            Chapter { message: "Roman digits", branch: None, change: None, executions: 8 },
             Chapter {
                 message: "Say what the scripts do",
                 branch: None,
                 change: Some(("README", "Numbers to Roman digits and back.\n")),
-                executions: 14,
+                executions: 8,
+            },
+            Chapter {
+                message: "Say how far they count",
+                branch: None,
+                change: Some(("README", "Numbers from 1 to 3999 to Roman digits and back.\n")),
+                executions: 8,
+            },
+            Chapter {
+                message: "Say how to check them",
+                branch: None,
+                change: Some((
+                    "README",
+                    "Numbers from 1 to 3999 to Roman digits and back.\nCheck one: sh check.sh 1984\n",
+                )),
+                executions: 8,
+            },
+            Chapter {
+                message: "Thank the masons",
+                branch: None,
+                change: Some((
+                    "README",
+                    "Numbers from 1 to 3999 to Roman digits and back.\nCheck one: sh check.sh 1984\nThanks to all masons.\n",
+                )),
+                executions: 8,
             },
         ],
     },

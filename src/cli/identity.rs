@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::Context;
 use super::settings::Settings;
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::git::{Repository, State};
 use crate::record::{Digest, Source};
@@ -15,15 +16,17 @@ const PURPOSE: &str = "meow 2026-11 names hashed outside the repository";
 
 /// Returns what an execution's record keeps of the sources in `repository`. What cannot be known is absent, with a warning.
 pub fn source(repository: &Repository, context: &Context) -> Source {
-    let state = repository.state().unwrap_or_else(|error| {
-        context.terminal.warn(&format!("the sources are not recorded: {error}"));
-        State::default()
-    });
+    let (state, known) = match repository.state() {
+        Ok(state) => (state, true),
+        Err(error) => {
+            context.terminal.warn(&format!("the state of the work tree is not recorded: {error}"));
+            (without_work_tree(repository), false)
+        }
+    };
     let branch = branch(&state, &context.settings).unwrap_or_else(|error| {
         context.terminal.warn(&format!("the branch is not recorded: {error}"));
         None
     });
-    let known = state.commit.is_some() || state.tree.is_some();
     Source {
         commit: state.commit.and_then(|commit| Digest::truncated(commit.bytes())),
         tree: state.tree.and_then(|tree| Digest::truncated(tree.bytes())),
@@ -31,6 +34,16 @@ pub fn source(repository: &Repository, context: &Context) -> Source {
         range_patch: state.range_patch.map(Digest::from_bytes),
         dirty: known.then_some(state.dirty),
         branch,
+    }
+}
+
+/// Returns what can be said without looking at the work tree.
+fn without_work_tree(repository: &Repository) -> State {
+    State {
+        commit: repository.head().ok().flatten(),
+        branch: repository.branch().ok().flatten(),
+        default_branch: repository.default_branch().ok().flatten(),
+        ..State::default()
     }
 }
 
@@ -56,14 +69,19 @@ fn hashed(key: &str, name: &str) -> String {
 
 /// Returns the key; a user without a home has none.
 fn key(settings: &Settings) -> Result<Option<String>> {
-    if let Some(key) = &settings.key {
-        return Ok(Some(key.clone()));
+    match (&settings.key, &settings.state) {
+        (Some(key), _) => Ok(Some(key.clone())),
+        (None, Some(folder)) => kept(folder, &settings.clock).map(Some),
+        (None, None) => Ok(None),
     }
-    let Some(folder) = &settings.state else { return Ok(None) };
+}
+
+/// Returns the key that is kept in a folder, made at the first call.
+fn kept(folder: &Path, clock: &Clock) -> Result<String> {
     let file = folder.join("key");
     match read(&file)? {
-        Some(key) => Ok(Some(key)),
-        None => make(folder, &file, settings).map(Some),
+        Some(key) => Ok(key),
+        None => make(folder, &file, clock),
     }
 }
 
@@ -77,11 +95,11 @@ fn read(file: &Path) -> Result<Option<String>> {
 }
 
 /// Makes a random key that only this user can read. Where two make one at once, the first one stays.
-fn make(folder: &Path, file: &Path, settings: &Settings) -> Result<String> {
+fn make(folder: &Path, file: &Path, clock: &Clock) -> Result<String> {
     let wrong = || format!("the key {} cannot be made", file.display());
     let mut key = String::new();
     for _ in 0..3 {
-        key += &Digest::from_bytes(settings.clock.random()?).to_string();
+        key += &Digest::from_bytes(clock.random()?).to_string();
     }
     fs::create_dir_all(folder).map_err(|error| Error::store(wrong()).cause(error))?;
     // Temporary files are made with mode 0600.
@@ -105,5 +123,19 @@ mod tests {
         assert_ne!(hash, hashed("one key", "topic2"));
         assert_ne!(hash, hashed("another key", "topic"));
         assert!(hash.parse::<Digest>().is_ok());
+    }
+
+    #[test]
+    fn the_key_is_made_once_and_for_this_user_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = home.path().join("state/meow");
+        let key = kept(&folder, &Clock::system()).expect("made");
+        assert_eq!(key.len(), 72);
+        assert_eq!(kept(&folder, &Clock::system()).expect("read"), key);
+        let mode = fs::metadata(folder.join("key")).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        fs::write(folder.join("key"), " \n").expect("written");
+        assert!(kept(&folder, &Clock::system()).is_err(), "an empty key is no key");
     }
 }

@@ -1,10 +1,20 @@
-//! `meow list`: the workflows of the project, also those that cannot be executed, with the reason.
+//! `meow list`: the workflows of the project with their last outcome and expected time, also those that cannot be executed.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Context;
+use super::history::history;
 use super::workflows::{self, Found};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
+use crate::learn::{self, State};
+use crate::plan::Interval;
+use crate::record::Outcome;
+use crate::report::document::{Block, Document, Table, name, words};
+use crate::report::{self, format};
+use crate::workflow::Definition;
 
 /// Show the workflows of this project
 #[derive(Debug, clap::Args)]
@@ -39,36 +49,61 @@ struct Row {
     commands: Option<usize>,
     /// Variables that need a value.
     required: Vec<String>,
+    /// What this repository remembers of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    past: Option<Past>,
     /// Why it cannot be executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
+/// What is remembered of a workflow.
+#[derive(Debug, Clone, Serialize)]
+struct Past {
+    /// How its latest execution ended.
+    outcome: Outcome,
+    /// When that one began.
+    started_at: Timestamp,
+    /// The wall time to expect when it passes, in milliseconds.
+    predicted_ms: Option<Interval>,
+}
+
 /// Runs the command.
 ///
 /// # Errors
-/// A folder of workflows cannot be read.
+/// A folder of workflows cannot be read, or the repository cannot be opened.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let project = context.project()?;
+    let past = if project.repository.is_some() { past(context)? } else { BTreeMap::new() };
     let found = workflows::list(&project)?;
     let rows = found.into_iter().map(|found| {
         let definition = workflows::parse(&project, &found);
-        row(found, definition)
+        row(found, definition, &past)
     });
     let page = Page { schema_version: 1, workflows: rows.collect() };
     if args.json {
-        let json = serde_json::to_string_pretty(&page)
-            .map_err(|error| Error::new(Kind::Bug, "the page cannot be written as JSON").cause(error))?;
-        context.terminal.result(&json)?;
+        context.terminal.result(&report::json(&page))?;
     } else if page.workflows.is_empty() {
         context.terminal.say("no workflows yet; `meow init` writes a first one");
     } else {
-        context.terminal.result(&text(&page.workflows))?;
+        context.terminal.result(&report::text(&document(&page.workflows)))?;
     }
     Ok(0)
 }
 
-fn row(found: Found, definition: Result<crate::workflow::Definition>) -> Row {
+/// Returns what this repository remembers, by workflow.
+fn past(context: &Context) -> Result<BTreeMap<String, Past>> {
+    let history = history(&[], context)?;
+    let (_, knowledge) = learn::learn(State::default(), &history);
+    let latest = report::status(&history, Vec::new(), Vec::new(), 0).workflows;
+    let past = latest.into_iter().map(|line| {
+        let predicted_ms = knowledge.workflows.get(&line.workflow).and_then(|pattern| pattern.duration_ms);
+        (line.workflow, Past { outcome: line.outcome, started_at: line.started_at, predicted_ms })
+    });
+    Ok(past.collect())
+}
+
+fn row(found: Found, definition: Result<Definition>, past: &BTreeMap<String, Past>) -> Row {
     let row = Row {
         name: found.name,
         workflow: None,
@@ -77,46 +112,56 @@ fn row(found: Found, definition: Result<crate::workflow::Definition>) -> Row {
         steps: None,
         commands: None,
         required: Vec::new(),
+        past: None,
         error: None,
     };
     match definition {
-        Ok(definition) => Row {
-            steps: Some(definition.steps()),
-            commands: Some(definition.commands()),
-            required: definition
-                .variables
-                .iter()
-                .filter(|(_, variable)| variable.required)
-                .map(|(name, _)| name.clone())
-                .collect(),
-            workflow: Some(definition.name),
-            description: definition.description,
-            ..row
-        },
+        Ok(definition) => {
+            let required = definition.variables.iter().filter(|(_, variable)| variable.required);
+            Row {
+                required: required.map(|(name, _)| name.clone()).collect(),
+                steps: Some(definition.steps()),
+                commands: Some(definition.commands()),
+                past: past.get(&definition.name).cloned(),
+                workflow: Some(definition.name),
+                description: definition.description,
+                ..row
+            }
+        }
         Err(error) => Row { error: Some(error.to_string()), ..row },
     }
 }
 
-fn text(rows: &[Row]) -> String {
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header(["workflow", "steps", "file", "description"]);
+fn document(rows: &[Row]) -> Document {
+    let mut table = Table::new(&["workflow", ">steps", "last", "predicted", "file", "description"]);
     for row in rows {
-        let steps = row.steps.map_or_else(|| "–".to_owned(), |steps| steps.to_string());
-        let about =
-            row.error.as_ref().map_or_else(|| row.description.clone(), |error| format!("not executable: {error}"));
-        table.add_row([inert(&row.name, 60), steps, inert(&row.file, 100), inert(&about, 90)]);
+        let past = row.past.as_ref();
+        let about = row.error.as_ref().map_or_else(|| row.description.clone(), |error| refusal(error, &row.file));
+        table.row([
+            name(&row.name),
+            words(row.steps.map_or_else(|| "–".to_owned(), |steps| steps.to_string())),
+            words(past.map_or("–", |past| past.outcome.word())),
+            words(format::interval(past.and_then(|past| past.predicted_ms.as_ref()))),
+            name(&row.file),
+            name(first_line(&about)),
+        ]);
     }
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    Document::default().with(Block::Table(table))
 }
 
-/// Returns the first line of a stranger's text, cut, with control characters escaped.
-fn inert(text: &str, most: usize) -> String {
+/// Returns why a file cannot be executed; the file's name stands beside it already.
+fn refusal(error: &str, file: &str) -> String {
+    let place = error.strip_prefix(file).and_then(|rest| rest.strip_prefix(':'));
+    let reason = place.map_or_else(|| error.to_owned(), |place| format!("line {place}"));
+    format!("cannot be executed: {reason}")
+}
+
+/// Returns the first line of a text, cut.
+fn first_line(text: &str) -> String {
+    const MOST: usize = 90;
     let first = text.lines().next().unwrap_or_default();
-    let cut = first.chars().count() > most;
-    let kept: String = first.chars().take(if cut { most - 1 } else { most }).collect();
-    let shown: String = kept
-        .chars()
-        .flat_map(|char| if char.is_control() { char.escape_debug().collect() } else { vec![char] })
-        .collect();
-    if cut { shown + "…" } else { shown }
+    if first.chars().count() <= MOST {
+        return first.to_owned();
+    }
+    first.chars().take(MOST - 1).chain(['…']).collect()
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a command, settings resolved once, and the only room that prints.
 #![expect(clippy::disallowed_methods, reason = "this room wires the others to the process it runs in")]
 
+pub mod analyze;
 pub mod commit;
 pub mod demo;
 pub mod execute;
@@ -10,11 +11,18 @@ pub mod hook;
 pub mod hooks;
 pub mod identity;
 pub mod init;
+pub mod learn;
 pub mod list;
+pub mod log;
 pub mod machine;
+pub mod page;
 pub mod project;
+pub mod recommendations;
+pub mod report;
 pub mod seal;
 pub mod settings;
+pub mod sources;
+pub mod status;
 pub mod terminal;
 pub mod workflows;
 
@@ -46,6 +54,7 @@ pub struct Line {
 /// The commands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Analyze(analyze::Args),
     /// Commit records and what was learnt from them, and nothing else
     Commit(commit::Args),
     Demo(demo::Args),
@@ -56,7 +65,12 @@ enum Command {
     /// Put in, take out or show the hook that seals records into commits
     Hooks(hooks::Args),
     Init(init::Args),
+    Learn(learn::Args),
     List(list::Args),
+    Log(log::Args),
+    Recommendations(recommendations::Args),
+    Report(report::Args),
+    Status(status::Args),
 }
 
 /// What every command is handed.
@@ -99,12 +113,18 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: &Command, context: &Context) -> Result<u8> {
     match command {
+        Command::Analyze(args) => analyze::run(args, context),
         Command::Commit(args) => commit::run(args, context),
         Command::Demo(args) => demo::run(args, context),
         Command::Execute(args) => execute::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
         Command::Init(args) => init::run(args, context),
+        Command::Learn(args) => learn::run(args, context),
         Command::List(args) => list::run(args, context),
+        Command::Log(args) => log::run(args, context),
+        Command::Recommendations(args) => recommendations::run(args, context),
+        Command::Report(args) => report::run(args, context),
+        Command::Status(args) => status::run(args, context),
     }
 }

@@ -62,7 +62,7 @@ pub fn seal(repository: &Repository, settings: &Settings) -> Result<Waiting> {
 }
 
 /// Returns the commits that keep a segment for good: HEAD of every worktree, and the writers' refs.
-fn heads(repository: &Repository) -> Result<Vec<Oid>> {
+pub(super) fn heads(repository: &Repository) -> Result<Vec<Oid>> {
     let keeps = |name: &str| name == "HEAD" || name.starts_with("worktrees/") || name.starts_with(WRITERS);
     let mut heads: Vec<Oid> =
         repository.tips()?.into_iter().filter(|tip| keeps(&tip.name)).map(|tip| tip.commit).collect();
@@ -72,7 +72,7 @@ fn heads(repository: &Repository) -> Result<Vec<Oid>> {
 }
 
 /// Returns whether a commit holds a segment; one that cannot be read holds nothing.
-fn holds(repository: &Repository, commit: Oid, place: &str) -> bool {
+pub(super) fn holds(repository: &Repository, commit: Oid, place: &str) -> bool {
     repository.has_file(commit, &format!(".meow/{place}")).unwrap_or(false)
 }
 

@@ -110,10 +110,18 @@ impl Repository {
         if self.is_shallow() {
             limits.push("a shallow clone: older history is absent");
         }
-        if self.inner.config_snapshot().string("extensions.partialClone").is_some() {
+        if self.is_partial() {
             limits.push("a partial clone: what was not fetched is absent");
         }
         limits
+    }
+
+    /// Returns whether objects may be absent that a remote promised to give when asked.
+    fn is_partial(&self) -> bool {
+        let config = self.inner.config_snapshot();
+        let promises = |remote: &str| config.boolean(format!("remote.{remote}.promisor").as_str()) == Some(true);
+        config.string("extensions.partialClone").is_some()
+            || self.inner.remote_names().iter().any(|remote| promises(&remote.to_string()))
     }
 
     /// Returns whether older history is absent.

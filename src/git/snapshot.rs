@@ -50,6 +50,13 @@ impl Repository {
         // Blobs are hashed by writing them to memory.
         let person = self.as_person()?.with_object_memory();
         let index = person.index_or_empty().map_err(trouble(wrong()))?;
+        if index.is_sparse() {
+            return Err(Error::git(format!(
+                "the sparse index of {} holds whole folders as one entry, which cannot be read yet",
+                top.display()
+            ))
+            .hint("`git sparse-checkout reapply --no-sparse-index` writes the index in full"));
+        }
         let mut edits = Edits::new();
         let mut touched = Vec::new();
         let ignore = gix::submodule::config::Ignore::Dirty;

@@ -1,6 +1,6 @@
 //! What is kept of the histories seen so far: one bounded summary a series, so that histories can be folded in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::timeline::{self, Role, Timeline};
 use super::window::{Moment, Window};
@@ -55,6 +55,11 @@ pub fn project(history: &History, repository: u32) -> String {
 }
 
 impl State {
+    /// Returns the projects it has seen.
+    pub fn projects(&self) -> BTreeSet<&str> {
+        self.workflows.keys().map(|(project, _)| project.as_str()).collect()
+    }
+
     /// Returns what is kept of one history.
     pub(crate) fn of(history: &History) -> Self {
         let mut state = Self::default();

@@ -1,11 +1,14 @@
 //! Rule `dominant-step`: one step of several holds up most of the wall time of nearly every execution.
 
+use std::collections::BTreeMap;
+
 use super::Risk;
 use super::case::{Case, Finding};
 use super::gain::{estimate, means};
 use super::words::{percent, span};
 use crate::learn::beta::{above, odds};
-use crate::learn::{median, timeline::Timeline};
+use crate::learn::median;
+use crate::learn::timeline::{Role, Timeline};
 use crate::scan::Name;
 
 /// Latest passed executions that are looked at, at most and at least.
@@ -17,6 +20,13 @@ const SHARE: f64 = 0.6;
 /// What splitting a step takes, in minutes.
 const EFFORT: f64 = 120.0;
 
+/// One passed execution.
+struct Past {
+    execution: usize,
+    timeline: Timeline,
+    roles: BTreeMap<Name, Role>,
+}
+
 /// Returns a finding where a step dominates most executions and splitting it in two pays within a year.
 pub(super) fn findings(case: &Case) -> Vec<Finding> {
     let passed = case.passed();
@@ -24,8 +34,13 @@ pub(super) fn findings(case: &Case) -> Vec<Finding> {
     if recent.len() < EXECUTIONS.1 {
         return Vec::new();
     }
-    let timelines: Vec<(usize, Timeline)> =
-        recent.iter().map(|at| (*at, Timeline::of(case.history, case.rows[*at].clone()))).collect();
+    let timelines: Vec<Past> = recent
+        .iter()
+        .map(|at| {
+            let timeline = Timeline::of(case.history, case.rows[*at].clone());
+            Past { execution: *at, roles: timeline.roles(), timeline }
+        })
+        .collect();
     let mut steps: Vec<Name> =
         recent.iter().flat_map(|at| case.history.attempts.step[case.rows[*at].clone()].to_vec()).collect();
     steps.sort_by_key(|step| case.text(*step));
@@ -36,10 +51,10 @@ pub(super) fn findings(case: &Case) -> Vec<Finding> {
     steps.into_iter().filter_map(|step| finding(case, step, &timelines)).collect()
 }
 
-fn finding(case: &Case, step: Name, timelines: &[(usize, Timeline)]) -> Option<Finding> {
+fn finding(case: &Case, step: Name, timelines: &[Past]) -> Option<Finding> {
     let shares: Vec<f64> = timelines
         .iter()
-        .map(|(_, timeline)| timeline.roles().get(&step).map_or(0.0, |role| role.held_ms / timeline.wall_ms.max(1.0)))
+        .map(|past| past.roles.get(&step).map_or(0.0, |role| role.held_ms / past.timeline.wall_ms.max(1.0)))
         .collect();
     let most = |share: &f64| *share >= SHARE;
     let dominated = shares.iter().filter(|share| most(share)).count() as u64;
@@ -48,7 +63,7 @@ fn finding(case: &Case, step: Name, timelines: &[(usize, Timeline)]) -> Option<F
         return None;
     }
     let saved: Vec<f64> =
-        timelines.iter().map(|(_, timeline)| (timeline.wall_ms - timeline.wall_if(step, 0.5)) / 60_000.0).collect();
+        timelines.iter().map(|past| (past.timeline.wall_ms - past.timeline.wall_if(step, 0.5)) / 60_000.0).collect();
     let weekly = case.pattern.executions_per_week;
     let mut estimate = estimate(&means(&saved), &[weekly], |saved, weekly| saved * weekly);
     if estimate.gain.low * 52.0 < EFFORT {
@@ -67,7 +82,12 @@ fn finding(case: &Case, step: Name, timelines: &[(usize, Timeline)]) -> Option<F
             percent(median(&shares)?),
             span(median(&saved)? * 60_000.0),
         ),
-        evidence: timelines.iter().zip(&shares).filter(|(_, share)| most(share)).map(|((at, _), _)| *at).collect(),
+        evidence: timelines
+            .iter()
+            .zip(&shares)
+            .filter(|(_, share)| most(share))
+            .map(|(past, _)| past.execution)
+            .collect(),
         n,
         estimate,
         effort_minutes: EFFORT,

@@ -97,6 +97,17 @@ pub enum Risk {
     High,
 }
 
+impl Risk {
+    /// Returns the risk's word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
 /// One key of the workflow file, or one flag, with its new value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {

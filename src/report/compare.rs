@@ -221,9 +221,12 @@ fn workflow_change(
         .collect();
     steps.sort_by_key(|step| (!step.change.claims(), step.change.failure == FailureVerdict::None));
     let learnt = knowledge.workflows.get(workflow).and_then(|pattern| pattern.duration_ms);
+    // What was learnt before a change says nothing of the time after it.
+    let changed = matches!(whole.duration, DurationVerdict::Slower | DurationVerdict::Faster);
+    let newest = whole.head.duration_ms.filter(|_| changed);
     WorkflowChange {
         workflow: workflow.to_owned(),
-        predicted_ms: learnt.or(whole.head.duration_ms.filter(|head| head.n >= FEW as u64)).or(whole.base.duration_ms),
+        predicted_ms: newest.or(learnt).or(whole.base.duration_ms),
         whole,
         steps,
     }

@@ -174,7 +174,7 @@ fn sorted<K: Ord>(len: usize, key: impl Fn(usize) -> K) -> Vec<usize> {
     order
 }
 
-fn index(place: usize) -> u32 {
+pub(super) fn index(place: usize) -> u32 {
     u32::try_from(place).expect("fewer than 2^32 rows")
 }
 

@@ -4,6 +4,7 @@ pub mod collect;
 pub mod find;
 pub mod history;
 pub mod repository;
+mod window;
 
 use std::path::PathBuf;
 

@@ -83,9 +83,7 @@ impl Gathered {
         let mut damaged = Vec::new();
         self.read_blobs(repository, &segments, &mut damaged);
         self.read_work_trees(repository, &segments, &mut damaged);
-        if let Some((first, rest)) = named(&damaged) {
-            self.warnings.push(format!("{} damaged segments were skipped: {first}{rest}", damaged.len()));
-        }
+        self.warnings.extend(skipped("segment", &damaged));
         self.read_spool(repository);
     }
 
@@ -130,9 +128,7 @@ impl Gathered {
         match Spool::new(&repository.private_dir()).records() {
             Ok((records, troubles)) => {
                 self.records.push(records);
-                if let Some((first, rest)) = named(&troubles) {
-                    self.warnings.push(format!("{} damaged journals were skipped: {first}{rest}", troubles.len()));
-                }
+                self.warnings.extend(skipped("journal", &troubles));
             }
             Err(error) => self.warnings.push(format!("its spool was skipped: {error}")),
         }
@@ -183,10 +179,15 @@ fn segments(repository: &Repository, warnings: &mut Vec<String>) -> Result<BTree
     Ok(found)
 }
 
-/// Returns the first few errors as text, and words for the rest.
-fn named(errors: &[Error]) -> Option<(String, String)> {
+/// Returns one warning about things that were skipped: how many, and the first few with their causes.
+fn skipped(what: &str, errors: &[Error]) -> Option<String> {
     let first: Vec<String> = errors.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = errors.len().saturating_sub(NAMED);
-    let rest = if more == 0 { String::new() } else { format!("; and {more} more") };
-    (!first.is_empty()).then(|| (first.join("; "), rest))
+    let count = match errors.len() {
+        0 => return None,
+        1 => format!("1 {what} was skipped"),
+        many => format!("{many} {what}s were skipped"),
+    };
+    let rest = errors.len().saturating_sub(NAMED);
+    let rest = if rest == 0 { String::new() } else { format!("; and {rest} more") };
+    Some(format!("{count}: {}{rest}", first.join("; ")))
 }

@@ -130,6 +130,15 @@ impl Spool {
         Ok(self.marks()?.into_iter().map(|(_, mark)| mark.segment).collect())
     }
 
+    /// Returns the executions that lie in segments of which `is_reached` holds; it is asked with the path below `.meow`.
+    ///
+    /// # Errors
+    /// The marks cannot be read.
+    pub fn sealed_executions(&self, is_reached: &dyn Fn(&str) -> bool) -> Result<Vec<ExecutionId>> {
+        let reached = self.marks()?.into_iter().filter(|(_, mark)| is_reached(&mark.segment));
+        Ok(reached.flat_map(|(_, mark)| mark.executions).collect())
+    }
+
     /// Returns every mark with its file; one that cannot be read seals nothing, so it is as good as absent.
     fn marks(&self) -> Result<Vec<(PathBuf, Mark)>> {
         let mut marks = Vec::new();

@@ -45,7 +45,7 @@ pub fn parse(source: &Source, find: &mut Find<'_>) -> Result<Definition> {
             .hint("add [[steps]] with an `id` and a `run`"));
     }
     if whole.drafts.len() > MOST_STEPS {
-        return Err(Error::request(format!("{own}: the workflow has more than {MOST_STEPS} steps")));
+        return Err(Error::request(format!("{own}:1: the workflow has more than {MOST_STEPS} steps")));
     }
     graph::check(&whole.drafts)?;
     Ok(Definition {

@@ -381,7 +381,7 @@ needs = ["test"]
             "{error}"
         );
         let error = own(&chain(10_001, false), &[]).expect_err("too many").to_string();
-        assert_eq!(error, "ci.toml: the workflow has more than 10000 steps");
+        assert_eq!(error, "ci.toml:1: the workflow has more than 10000 steps");
         let hungry = format!(
             "formula = \"x\"\nvars = {{ x = \"\" }}\n[[steps]]\nid = \"a\"\nrun = \"{}\"",
             "{{x}}".repeat(200_000)

@@ -1,4 +1,4 @@
-//! The real formulas of the Gas Town family: each loads, or is refused with the reason that is right.
+//! The real formulas of the Gas Town family: each loads and plans, or is refused with the reason that is right.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use meow::cli::project::Project;
 use meow::cli::workflows;
+use meow::plan::{self, Hints, Limits};
 use meow::workflow::Definition;
 
 use crate::golden::golden;
@@ -36,6 +37,8 @@ fn row(root: &Path, file: &Path) -> String {
     let workflow = definition.and_then(|definition| definition.fill(&values(&definition)));
     match workflow {
         Ok(workflow) => {
+            let limits = Limits { slots: 2, cpus: None, memory_bytes: None };
+            plan::plan(&workflow, &Hints::default(), &limits).unwrap_or_else(|error| panic!("{name}: {error}"));
             let needs: usize = workflow.steps.iter().map(|step| step.needs.len()).sum();
             let commands = workflow.steps.iter().filter(|step| step.run.is_some()).count();
             let warnings = workflow.warnings.len();
@@ -46,7 +49,7 @@ fn row(root: &Path, file: &Path) -> String {
 }
 
 #[test]
-fn every_real_formula_loads_or_is_refused_for_the_right_reason() {
+fn every_real_formula_loads_and_plans_or_is_refused_for_the_right_reason() {
     let Some(data) = formulas() else {
         eprintln!("skipped: ../shared/data/gastown/formulas is not here");
         return;

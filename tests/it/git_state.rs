@@ -284,3 +284,43 @@ fn a_reftable_is_named_and_not_read_as_empty() {
     }
     assert_eq!(repository.limits().len(), 1);
 }
+
+#[test]
+fn an_unresolved_merge_counts_as_it_lies() {
+    let space = Space::repository();
+    space.git(&["checkout", "--quiet", "-b", "topic"]);
+    space.write("README", "theirs\n");
+    space.write("only-theirs", "new\n");
+    space.git(&["add", "."]);
+    space.git(&["commit", "--quiet", "--message=theirs"]);
+    space.git(&["checkout", "--quiet", "main"]);
+    space.write("README", "ours\n");
+    space.git(&["commit", "--quiet", "--all", "--message=ours"]);
+    let said = space.run_in(&space.root(), "git", &["merge", "--quiet", "topic"]);
+    assert_eq!(said.code, 1, "a conflict: {said:?}");
+    check(&space, true);
+    std::fs::remove_file(space.root().join("README")).expect("removed");
+    check(&space, true);
+}
+
+#[test]
+fn split_and_sparse_indexes_are_read() {
+    let space = Space::repository();
+    for file in ["a/one", "b/two", "b/c/three"] {
+        space.write(file, "x\n");
+    }
+    space.git(&["add", "."]);
+    space.git(&["commit", "--quiet", "--message=files"]);
+    space.git(&["update-index", "--split-index"]);
+    space.write("a/one", "changed\n");
+    check(&space, true);
+    space.git(&["update-index", "--no-split-index"]);
+    space.git(&["checkout", "--quiet", "--", "."]);
+    space.git(&["sparse-checkout", "set", "--cone", "--no-sparse-index", "a"]);
+    assert!(!space.has("b"));
+    let head = space.git(&["rev-parse", "HEAD^{tree}"]);
+    assert_eq!(state(&space.root()).tree.expect("a tree").to_string(), head, "what is not checked out is not gone");
+    space.git(&["sparse-checkout", "reapply", "--sparse-index"]);
+    let error = Repository::open(&space.root()).expect("opens").state().expect_err("not read wrongly");
+    assert!(error.to_string().contains("sparse index"), "{error}");
+}

@@ -74,6 +74,7 @@ fn undo_takes_every_trace_away() {
     for line in [".meow/workflows/ci.toml", ".meow/records", ".git/meow", ".git/hooks/pre-commit"] {
         assert!(said.out.lines().any(|said| said.ends_with(line)), "{line} is not said:\n{}", said.out);
     }
+    assert!(said.err.contains("in no commit yet"), "{}", said.err);
     let again = space.meow(&["init", "--undo"]);
     assert_eq!((again.code, again.out.as_str()), (0, ""));
     assert!(again.err.contains("nothing"), "{}", again.err);

@@ -6,8 +6,10 @@ use meow::learn::{Knowledge, Pattern, State, hints, learn};
 use meow::plan::Interval;
 use meow::record::{Outcome, Record};
 use meow::scan::History;
+use meow::store::segment;
 
 use crate::null::{Draw, Made, Shape, history, null_history};
+use crate::space::Space;
 
 /// Returns what records teach that lie in one repository.
 fn knowledge(records: &[Record]) -> Knowledge {
@@ -15,7 +17,7 @@ fn knowledge(records: &[Record]) -> Knowledge {
 }
 
 /// Returns a chain of `build` and `test` with these traits of `test`.
-pub fn chain(executions: usize, sigma: f64, broken_trees: f64, flaky: f64) -> Shape {
+fn chain(executions: usize, sigma: f64, broken_trees: f64, flaky: f64) -> Shape {
     let step = |id: &str, needs: Vec<usize>, broken_trees: f64, flaky: f64| Made {
         id: id.into(),
         needs,
@@ -146,4 +148,73 @@ fn projects_with_one_workflow_name_stay_apart() {
     let learnt = learn(State::default(), &collector.finish()).1;
     assert_eq!(learnt.workflows.keys().collect::<Vec<_>>(), ["one/ci", "two/ci"]);
     assert_eq!(learnt.workflows["one/ci"].executions, 20);
+}
+
+/// Returns a repository of `project`, whose first commit has that name, in which these records are committed.
+fn remembers(project: &str, records: &[Record]) -> Space {
+    let space = Space::repository();
+    space.git(&["commit", "--quiet", "--amend", "--message", project]);
+    let bytes = segment::encode(records).expect("encoded");
+    let path = segment::place(records, "a1b2c3d4e5f6", records[0].execution.started_at, &bytes);
+    let file = space.root().join(".meow").join(path);
+    std::fs::create_dir_all(file.parent().expect("a folder")).expect("folders");
+    std::fs::write(&file, bytes).expect("written");
+    space.git(&["add", "."]);
+    space.git(&["commit", "--quiet", "--message=records"]);
+    space
+}
+
+#[test]
+fn meow_learn_writes_what_it_shows_and_the_same_bytes_twice() {
+    let space = remembers("one", &history(&chain(80, 0.2, 0.0, 0.3), &mut Draw::new(21)));
+    let shown = space.meow_ok(&["learn"]);
+    assert!(shown.contains("build") && shown.contains("linux-x86_64-8c-32g"), "{shown}");
+    let pattern = space.read(".meow/patterns/ci.toml");
+    assert!(pattern.contains("derived_by = \"meow learn\""), "{pattern}");
+    let read: meow::learn::WorkflowPattern = toml::from_str(&pattern).expect("a pattern");
+    assert_eq!(read.executions, 80);
+    let advice = std::fs::read_dir(space.root().join(".meow/recommendations")).expect("folder").count();
+    assert!(advice >= 1);
+    space.write(".meow/recommendations/000000000000000000000000.toml", "rule = \"retry\"\n");
+    let json: serde_json::Value = serde_json::from_str(&space.meow_ok(&["learn", "--json"])).expect("JSON");
+    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["workflows"]["ci"]["executions"], 80);
+    assert_eq!(space.read(".meow/patterns/ci.toml"), pattern);
+    assert!(!space.has(".meow/recommendations/000000000000000000000000.toml"), "what no longer holds goes");
+}
+
+#[test]
+fn meow_recommendations_lists_and_shows() {
+    let space = remembers("one", &history(&chain(80, 0.2, 0.0, 0.3), &mut Draw::new(21)));
+    let list = space.meow_ok(&["recommendations"]);
+    assert!(list.contains("retry `test` of `ci`") && list.contains("90 % interval"), "{list}");
+    let json: serde_json::Value = serde_json::from_str(&space.meow_ok(&["recommendations", "--json"])).expect("JSON");
+    let id = json["recommendations"][0]["id"].as_str().expect("an id").to_owned();
+    let one = space.meow_ok(&["recommendations", "show", &id[..6]]);
+    assert!(one.contains(&id) && one.contains("steps.test.retry"), "{one}");
+    for (args, code) in [(["recommendations", "show", "zzz"], 2), (["recommendations", "show", ""], 2)] {
+        assert_eq!(space.meow(&args).code, code, "{args:?}");
+    }
+}
+
+#[test]
+fn nothing_recorded_is_no_error_and_nowhere_is_one() {
+    let space = Space::repository();
+    assert!(space.meow_ok(&["learn"]).contains("No execution is recorded"));
+    assert!(space.meow_ok(&["recommendations"]).contains("Nothing is recommended"));
+    assert!(!space.has(".meow"));
+    assert_eq!(Space::empty().meow(&["learn"]).code, 2);
+}
+
+#[test]
+fn clones_teach_each_other_and_other_projects_do_not() {
+    for (project, expected) in [("one", 82), ("another", 12)] {
+        let own = remembers("one", &history(&chain(12, 0.1, 0.0, 0.0), &mut Draw::new(31)));
+        let other = remembers(project, &history(&chain(70, 0.1, 0.0, 0.0), &mut Draw::new(32)));
+        let shown = own.meow_ok(&["learn", &other.root().display().to_string()]);
+        assert!(shown.contains("70 executions") || shown.contains("82 executions"), "{shown}");
+        let read: meow::learn::WorkflowPattern =
+            toml::from_str(&own.read(".meow/patterns/ci.toml")).expect("a pattern");
+        assert_eq!(read.executions, expected, "{project}");
+    }
 }

@@ -28,19 +28,19 @@ fn space() -> Space {
 fn list_shows_every_workflow_and_why_one_is_none() {
     let space = space();
     let table = space.meow_ok(&["list"]);
-    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().take(3).collect()).collect();
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().take(5).collect()).collect();
     assert_eq!(
         rows,
         [
-            ["workflow", "steps", "file"],
-            ["broken", "–", ".meow/workflows/broken.toml"],
-            ["ci", "2", ".meow/workflows/ci.toml"],
-            ["town", "2", "formulas/town.formula.toml"],
-            ["rel", "2", ".beads/formulas/rel.formula.toml"],
+            ["workflow", "steps", "last", "predicted", "file"],
+            ["broken", "–", "–", "–", ".meow/workflows/broken.toml"],
+            ["ci", "2", "–", "–", ".meow/workflows/ci.toml"],
+            ["town", "2", "–", "–", "formulas/town.formula.toml"],
+            ["rel", "2", "–", "–", ".beads/formulas/rel.formula.toml"],
         ],
         "{table}"
     );
-    assert!(table.contains(".meow/workflows/broken.toml:2: unknown key `step`"), "{table}");
+    assert!(table.contains("cannot be executed: line 2: unknown key `step`"), "{table}");
     assert!(!table.contains("More."), "one line a workflow");
     let json: serde_json::Value = serde_json::from_str(&space.meow_ok(&["list", "--json"])).expect("JSON");
     assert_eq!(json["schema_version"], 1);
@@ -50,6 +50,22 @@ fn list_shows_every_workflow_and_why_one_is_none() {
     let nothing = Space::repository().meow(&["list"]);
     assert_eq!((nothing.code, nothing.out.as_str()), (0, ""));
     assert!(nothing.err.contains("meow init"), "{}", nothing.err);
+}
+
+#[test]
+fn list_shows_how_the_last_execution_ended_and_what_to_expect() {
+    let space = space();
+    for number in 1..=9 {
+        crate::sealing::execute(&space.root(), number);
+    }
+    let table = space.meow_ok(&["list"]);
+    let row = table.lines().find(|line| line.trim_start().starts_with("ci ")).expect("a row");
+    assert!(row.contains("passed") && row.contains("1.0 s") && row.contains("n 9"), "{table}");
+    let json: serde_json::Value = serde_json::from_str(&space.meow_ok(&["list", "--json"])).expect("JSON");
+    let past = &json["workflows"][1]["past"];
+    assert_eq!((&past["outcome"], &past["started_at"]), (&"passed".into(), &"2025-11-22T10:15:09Z".into()));
+    assert_eq!(past["predicted_ms"]["p50"], 1005.0);
+    assert_eq!(json["workflows"][0].get("past"), None, "what never ran has no past");
 }
 
 #[test]

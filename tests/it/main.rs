@@ -1,6 +1,7 @@
 //! All integration tests in one binary, so that arrow, parquet and gix link once.
 #![expect(clippy::disallowed_methods, reason = "tests play the person, who may do anything")]
 
+mod examples;
 mod execute;
 mod formulas;
 mod git_state;
@@ -12,9 +13,11 @@ mod learn;
 mod list;
 mod null;
 mod pages;
+mod reading;
 mod recommend;
 mod remember;
 mod report;
+mod scanning;
 mod schema;
 mod sealing;
 mod space;

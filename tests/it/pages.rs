@@ -181,8 +181,8 @@ fn below_five_runs_nothing_is_called_slower() {
         let page = page(runs, 1.5, &[]);
         let test = page.workflows[0].steps.iter().find(|step| step.step == "test").expect("a step");
         assert_eq!(test.change.duration, verdict, "{runs} runs: {test:?}");
-        let markdown = report::markdown(&page.document());
-        assert_eq!(markdown.contains("**slower**"), runs >= 5, "{markdown}");
+        let shown = report::markdown(&page.document());
+        assert_eq!(shown.contains("**slower**"), runs >= 5, "{shown}");
     }
     assert!(page(4, 1.0, &[]).workflows[0].steps.iter().all(|step| step.change.duration == DurationVerdict::FewRuns));
 }

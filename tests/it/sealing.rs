@@ -11,7 +11,7 @@ use meow::store::spool::Spool;
 use crate::space::{Said, Space};
 
 /// Leaves an ended execution of two attempts in the spool of the worktree at `folder`.
-fn execute(folder: &Path, number: u8) {
+pub fn execute(folder: &Path, number: u8) {
     let repository = Repository::discover(folder).expect("readable").expect("a repository");
     let execution = Execution {
         id: ExecutionId::from_bytes([number; 12]),
@@ -293,6 +293,6 @@ fn meow_commit_on_unborn_detached_and_unfinished() {
     space.write(".git/MERGE_HEAD", &(space.git(&["rev-parse", "main"]) + "\n"));
     let said = space.meow(&["commit"]);
     assert!(said.code == 3 && said.err.contains("a merge is in progress"), "{said:?}");
-    assert!(said.err.contains("finish or abort"), "{}", said.err);
+    assert!(said.err.contains("finish or abort"), "{said:?}");
     space.git(&["fsck", "--strict"]);
 }

@@ -7,9 +7,7 @@ use super::write;
 use crate::cli::Context;
 use crate::cli::project::Project;
 use crate::error::{Error, Result};
-
-/// Folders of generated data.
-const DATA: [&str; 4] = ["records", "patterns", "recommendations", "actions"];
+use crate::git::DATA_FOLDERS;
 
 /// Removes every trace outside history and says each.
 pub fn undo(project: &Project, force: bool, context: &Context) -> Result<u8> {
@@ -24,10 +22,15 @@ pub fn undo(project: &Project, force: bool, context: &Context) -> Result<u8> {
     }
     let private = project.repository.as_ref().map(crate::git::Repository::private_dir);
     let private = private.filter(|folder| folder.symlink_metadata().is_ok());
+    let unsealed =
+        private.as_ref().is_some_and(|folder| entries(&folder.join("spool")).is_ok_and(|spool| !spool.is_empty()));
     let nothing = going.is_empty() && private.is_none();
     for path in going.iter().chain(&private) {
         remove(path)?;
         context.terminal.result(&format!("removed {}", shown(project, path)))?;
+    }
+    if unsealed {
+        context.terminal.say("executions that were in no commit yet are gone with it");
     }
     for folder in [meow.join("workflows"), meow.clone()] {
         // Only an empty folder goes; one that is not there is gone already.
@@ -59,7 +62,7 @@ fn plan(meow: &Path, force: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
                 let ours = fs::read_to_string(&path).is_ok_and(|held| held == text);
                 if ours || force { going.push(path) } else { staying.push(path) }
             }
-            name if force || DATA.contains(&name) => going.push(path),
+            name if force || DATA_FOLDERS.contains(&format!(".meow/{name}").as_str()) => going.push(path),
             _ => staying.push(path),
         }
     }

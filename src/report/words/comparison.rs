@@ -24,13 +24,17 @@ impl Comparison {
         if let Some(block) = super::recommendations(&self.recommendations) {
             page = page.with(block);
         }
+        if self.comparisons == 0 && self.workflows.is_empty() {
+            return page;
+        }
         page.with(Block::Note(vec![words(self.note())]))
     }
 
     fn lead(&self) -> Vec<Line> {
         if self.head_executions == 0 || self.base_executions == 0 {
             let side = if self.head_executions == 0 { &self.names.head } else { &self.names.base };
-            return vec![vec![strong(format!("Nothing to compare: no execution of {side} is recorded."))]];
+            let what = strong(format!("Nothing to compare: no execution of {side} is recorded."));
+            return vec![vec![what, words(" "), name("meow execute"), words(" records one.")]];
         }
         let mut lines: Vec<Line> = self.changes().flat_map(|(place, change)| self.sentences(&place, change)).collect();
         let more = lines.len().saturating_sub(LEAD);

@@ -1,0 +1,44 @@
+//! `meow analyze`: what is known of every workflow and step.
+
+use super::Context;
+use super::history::history;
+use super::page::{self, Format, Since};
+use crate::error::{Error, Result};
+use crate::learn;
+use crate::report;
+
+/// Show what is known of every workflow and step
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  meow analyze --workflow ci --since 30d")]
+pub struct Args {
+    /// Only this workflow
+    #[arg(short, long, value_name = "NAME")]
+    workflow: Option<String>,
+    /// Only executions from then on: 30d, 12h, 2w or a date
+    #[arg(long, value_name = "WHEN")]
+    since: Option<Since>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the page.
+///
+/// # Errors
+/// There is no repository or no such workflow, or git or the output fails.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    let found = history(&[], context)?;
+    let history = match args.since {
+        Some(since) => since.cut(found, context),
+        None => found,
+    };
+    let (_, knowledge) = learn::learn(learn::State::default(), &history);
+    let analysis = report::analysis(knowledge, args.workflow.as_deref());
+    if let (Some(workflow), true) = (&args.workflow, analysis.workflows.is_empty()) {
+        return Err(Error::request(format!("no execution of workflow `{}` is recorded", workflow.escape_debug()))
+            .hint("`meow log` shows what is"));
+    }
+    let format = if args.json { Format::Json } else { Format::Text };
+    page::show(&analysis, &analysis.document(), format, context)?;
+    Ok(0)
+}

@@ -1,0 +1,113 @@
+//! `meow learn`: patterns and recommendations from what is recorded, shown and written for the next execution.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::Context;
+use super::history::history;
+use crate::error::{Error, Result};
+use crate::learn::{self, Knowledge, State, WorkflowPattern};
+use crate::recommend::{Advice, recommend};
+use crate::report;
+use crate::store;
+
+/// Learn from what is recorded: show patterns, and write them for the next execution
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  meow learn\n  meow learn ~/src ~/mirrors/tool.git\n\n\
+    Patterns are written to .meow/patterns, recommendations to .meow/recommendations; only executions of this project \
+    shape them, in whichever clone they were recorded.")]
+pub struct Args {
+    /// Repositories to learn from besides this one, or folders to search for them
+    #[arg(value_name = "PATHS")]
+    paths: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A document that says where it comes from.
+#[derive(Serialize)]
+struct Derived<'a, T> {
+    derived_by: &'static str,
+    #[serde(flatten)]
+    value: &'a T,
+}
+
+/// What was learnt, and where it was written.
+#[derive(Serialize)]
+struct Learnt<'a> {
+    schema_version: u32,
+    #[serde(flatten)]
+    knowledge: &'a Knowledge,
+    written: Vec<String>,
+}
+
+/// Learns, writes what belongs to this project, and prints everything.
+///
+/// # Errors
+/// No repository is here and no path is named, or git, the store or the output fails.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    let project = context.project()?;
+    let (knowledge, written) = if project.repository.is_some() {
+        let own = history(&[], context)?;
+        let (state, known) = learn::learn(State::default(), &own);
+        let advice = recommend(&known, &own);
+        let knowledge = if args.paths.is_empty() {
+            known
+        } else {
+            let places: Vec<PathBuf> = std::iter::once(project.root.clone()).chain(args.paths.clone()).collect();
+            learn::learn(State::default(), &history(&places, context)?).1
+        };
+        let projects = state.projects();
+        let patterns = knowledge.workflows.values().filter(|pattern| projects.contains(pattern.project.as_str()));
+        let written = write(&project.meow(), patterns, &advice)?;
+        (knowledge, written)
+    } else if args.paths.is_empty() {
+        return Err(Error::request(format!("{} is in no git repository", context.settings.directory.display()))
+            .hint("name the repositories to learn from, or change into one"));
+    } else {
+        (learn::learn(State::default(), &history(&args.paths, context)?).1, Vec::new())
+    };
+    if args.json {
+        context.terminal.result(&report::json(&Learnt { schema_version: 1, knowledge: &knowledge, written }))?;
+    } else {
+        let files = written.len();
+        context.terminal.result(&report::text(&report::analysis(knowledge, None).document()))?;
+        if files > 0 {
+            let files = report::format::count(files as u64, "file");
+            context.terminal.say(&format!("{files} below .meow hold this; `meow recommendations` says what to change"));
+        }
+    }
+    Ok(0)
+}
+
+/// Writes patterns and recommendations; returns the paths below `.meow`. Recommendations that no longer hold go.
+fn write<'a>(
+    meow: &std::path::Path,
+    patterns: impl Iterator<Item = &'a WorkflowPattern>,
+    advice: &[Advice],
+) -> Result<Vec<String>> {
+    let mut written = Vec::new();
+    let mut put = |kind: &str, id: &str, path: PathBuf| {
+        let path =
+            path.strip_prefix(meow).map_or_else(|_| format!("{kind}/{id}.toml"), |path| path.display().to_string());
+        written.push(path);
+    };
+    for pattern in patterns {
+        let document = Derived { derived_by: "meow learn", value: pattern };
+        put("patterns", &pattern.workflow, store::put(meow, "patterns", &pattern.workflow, &document)?);
+    }
+    for advice in advice {
+        let document = Derived { derived_by: "meow learn", value: advice };
+        put("recommendations", &advice.id, store::put(meow, "recommendations", &advice.id, &document)?);
+    }
+    for id in store::list(meow, "recommendations")? {
+        if !advice.iter().any(|advice| advice.id == id) {
+            let path = meow.join("recommendations").join(format!("{id}.toml"));
+            std::fs::remove_file(&path)
+                .map_err(|error| Error::store(format!("{} cannot be removed", path.display())).cause(error))?;
+        }
+    }
+    Ok(written)
+}

@@ -1,0 +1,91 @@
+//! `meow report`: what a branch changes, or where many repositories lose time.
+
+use std::path::PathBuf;
+
+use super::history::history;
+use super::page::{self, Format, Since};
+use super::{Context, sources};
+use crate::error::{Error, Result};
+use crate::git::Repository;
+use crate::learn;
+use crate::recommend;
+use crate::report::{self, Names, Side};
+use crate::scan::History;
+
+/// Show what a branch changes, or where many repositories lose time
+///
+/// Without paths: this branch against its base; where there is nothing on the branch, this week against last. With
+/// paths: a ranking of lost time over all repositories at or below them. Claims such as "slower" hold with 98 %
+/// confidence for all comparisons of a page together; with fewer than 5 runs a step is at most "unusual".
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  meow report --base main             # Markdown for the pull request\n  meow report ~/src/* --format text   # where time is lost"
+)]
+pub struct Args {
+    /// Repositories, or folders to search for them
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Compare with this branch, tag or commit [default: the default branch]
+    #[arg(long, value_name = "REV", conflicts_with = "paths")]
+    base: Option<String>,
+    /// Only executions from then on: 30d, 12h, 2w or a date
+    #[arg(long, value_name = "WHEN")]
+    since: Option<Since>,
+    /// The form of the page
+    #[arg(long, value_enum, default_value_t = Format::Markdown)]
+    format: Format,
+    /// The same as --format json
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the page.
+///
+/// # Errors
+/// There is no repository or no such base, or git or the output fails.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    let found = history(&args.paths, context)?;
+    let history = match args.since {
+        Some(since) => since.cut(found, context),
+        None => found,
+    };
+    let format = if args.json { Format::Json } else { args.format };
+    let (_, knowledge) = learn::learn(learn::State::default(), &history);
+    let advice = recommend::recommend(&knowledge, &history);
+    if args.paths.is_empty() {
+        let repository = context.project()?.repository.ok_or_else(|| Error::git("the repository is gone"))?;
+        let (sides, names) = sides(args.base.as_deref(), &repository, &history, context)?;
+        let comparison = report::compare(&history, &sides, names, &knowledge, &advice);
+        page::show(&comparison, &comparison.document(), format, context)?;
+    } else {
+        let losses = report::losses(&history, &advice);
+        page::show(&losses, &losses.document(), format, context)?;
+    }
+    Ok(0)
+}
+
+/// Returns which execution stands on which side: branch against base where there is a branch, else week against week.
+fn sides(
+    base: Option<&str>,
+    repository: &Repository,
+    history: &History,
+    context: &Context,
+) -> Result<(Vec<Option<Side>>, Names)> {
+    let base = match base {
+        Some(base) => Some(base.to_owned()),
+        None => repository.state()?.default_branch,
+    };
+    if let Some(base) = base
+        && let Some(sources) = sources::sources(repository, &base)?
+    {
+        let sides = report::by_source(history, &sources);
+        let committed = !sources.head_commits.is_empty();
+        if committed || sides.contains(&Some(Side::Head)) {
+            let head = if committed { "this branch" } else { "uncommitted work" };
+            return Ok((sides, Names { base, head: head.to_owned() }));
+        }
+    }
+    let now = context.settings.clock.now().as_millisecond();
+    let names = Names { base: "last week".to_owned(), head: "this week".to_owned() };
+    Ok((report::by_week(history, now), names))
+}
