@@ -115,7 +115,9 @@ fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflo
         terminal.say("not in a git repository: nothing is remembered (`git init` changes that)");
     }
     let repository = project.repository.as_ref();
-    let mut recording = repository.and_then(|repository| Recording::start(repository, workflow, plan, id, context));
+    let trigger = if args.only.is_empty() && args.from.is_none() { "person" } else { "person:part" };
+    let mut recording =
+        repository.and_then(|repository| Recording::start(repository, workflow, plan, id, trigger, context));
     terminal.say(&forecast::line(plan));
     let stop = Stop::default();
     stop.on_signals().map_err(|error| Error::new(Kind::Bug, "no signal handlers").cause(error))?;

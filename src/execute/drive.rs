@@ -12,6 +12,9 @@ use super::{Options, Stop, log};
 use crate::clock::Clock;
 use crate::plan::{Dispatcher, Plan, Start, StepIndex, Verdict};
 
+/// How often a group that is being stopped is looked at once its first process has ended.
+const LINGER: Duration = Duration::from_millis(20);
+
 /// What it takes to drive one execution.
 pub(super) struct Drive<'a> {
     plan: &'a Plan,
@@ -39,6 +42,8 @@ struct Running {
     /// Why and since when it is being ended; killed once the grace is over.
     ending: Option<Ending>,
     kill_at: Option<Duration>,
+    /// Whether its first process has ended.
+    leader_ended: bool,
 }
 
 impl<'a> Drive<'a> {
@@ -128,7 +133,10 @@ impl<'a> Drive<'a> {
             }
         };
         let limit = planned.timeout.map(|limit| (started + Duration::from_millis(limit.limit_ms), limit.limit_ms));
-        self.running.insert(start.slot, Running { start, started, process, limit, ending: None, kill_at: None });
+        self.running.insert(
+            start.slot,
+            Running { start, started, process, limit, ending: None, kill_at: None, leader_ended: false },
+        );
     }
 
     fn spawn(&mut self, start: Start, command: &str) -> Result<Process, String> {
@@ -180,6 +188,7 @@ impl<'a> Drive<'a> {
         let due = self.dispatcher.next_due_ms().map(|due| self.began + Duration::from_millis(due));
         let timers = self.running.values().filter_map(|run| match &run.ending {
             None => run.limit.map(|(at, _)| at),
+            Some(_) if run.leader_ended => Some(now + LINGER),
             Some(_) => run.kill_at,
         });
         let message = match timers.chain(due).min() {
@@ -187,11 +196,19 @@ impl<'a> Drive<'a> {
             None => self.messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match message {
-            Ok(Message::Ended(slot)) => self.reap(slot),
+            Ok(Message::Ended(slot)) => {
+                if let Some(running) = self.running.get_mut(&slot) {
+                    running.leader_ended = true;
+                }
+            }
             Ok(Message::Answered(slot, done)) => self.answered(slot, done),
             Ok(Message::Stop) | Err(_) => {}
         }
         self.enforce_limits();
+        let gone: Vec<u32> = self.running.iter().filter(|(_, run)| run.is_gone()).map(|(&slot, _)| slot).collect();
+        for slot in gone {
+            self.reap(slot);
+        }
     }
 
     fn reap(&mut self, slot: u32) {
@@ -238,7 +255,7 @@ impl<'a> Drive<'a> {
         let now = self.clock.elapsed();
         for running in self.running.values_mut() {
             match (&running.ending, running.limit, running.kill_at) {
-                (None, Some((at, limit_ms)), _) if at <= now => {
+                (None, Some((at, limit_ms)), _) if at <= now && !running.leader_ended => {
                     running.end(Ending::TimedOut { limit_ms }, now + self.options.grace);
                 }
                 (Some(_), _, Some(at)) if at <= now => running.kill(),
@@ -311,6 +328,13 @@ impl Running {
         if let Some(process) = &self.process {
             process.signal(Signal::KILL);
         }
+    }
+
+    /// Whether it can be reaped: its first process has ended, and where it was asked to end, the others too or their
+    /// grace is over. A shell dies of SIGTERM at once; the programs it started may have something to tidy.
+    fn is_gone(&self) -> bool {
+        let has_grace = self.ending.is_some() && self.kill_at.is_some();
+        self.leader_ended && !(has_grace && self.process.as_ref().is_some_and(Process::group_lives))
     }
 
     fn is_over(&self) -> bool {

@@ -69,6 +69,20 @@ impl Process {
         let _ = kill_process_group(self.pid, signal);
     }
 
+    /// Returns whether anything in the group still runs. Reads every process of the machine: only for groups that are
+    /// being stopped. Always false off Linux.
+    pub(super) fn group_lives(&self) -> bool {
+        let group = self.pid.as_raw_nonzero().to_string();
+        let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+        processes.flatten().any(|process| {
+            let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+            // After the name, which may hold anything: state, parent, group (proc(5)).
+            let Some((_, fields)) = stat.rsplit_once(") ") else { return false };
+            let fields: Vec<&str> = fields.split(' ').take(3).collect();
+            matches!(fields.as_slice(), [state, _, of] if !matches!(*state, "Z" | "X") && *of == group)
+        })
+    }
+
     /// Ends what is left of the group, and returns how the process ended and what it used. To be called once it has
     /// ended.
     pub(super) fn reap(self) -> (Ending, Usage) {

@@ -1,7 +1,7 @@
 //! How the whole is likely to go: the real state machine run many times with sampled durations.
 
 use super::graph::{Plan, PlannedStep};
-use super::hints::Interval;
+use super::hints::{Interval, Odds};
 use super::timeline::simulate;
 
 /// Simulated executions for a small workflow; large ones get fewer, so that planning stays quick.
@@ -10,6 +10,8 @@ const SAMPLES: usize = 200;
 const STEPS: usize = 200_000;
 /// The 90 % quantile of the standard normal distribution.
 const Z90: f64 = 1.281_551_565_5;
+/// The 95 % quantile: what lies beyond is not drawn, because a few samples say nothing of it and sums would follow it.
+const Z95: f64 = 1.644_853_627;
 
 /// How an execution is likely to go.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,10 +19,8 @@ pub struct Prediction {
     /// Its wall time in milliseconds if every step passes; `n` is the smallest sample size behind it. Absent while no
     /// step's duration is known.
     pub duration_ms: Option<Interval>,
-    /// The probability that every step passes, 0 to 1, over the steps whose odds are known.
-    pub odds: Option<f64>,
-    /// The smallest number of attempts behind those odds.
-    pub odds_n: u64,
+    /// The odds that every step passes, over the steps whose odds are known; `n` is the smallest sample size behind them.
+    pub odds: Option<Odds>,
     /// Steps that will run.
     pub steps: usize,
     /// How many of them have a known duration; the others are assumed to take the median of the known.
@@ -30,24 +30,32 @@ pub struct Prediction {
 pub(super) fn predict(plan: &Plan) -> Prediction {
     let run: Vec<&PlannedStep> = plan.steps.iter().filter(|step| step.skip.is_none()).collect();
     let known: Vec<Interval> = run.iter().filter_map(|step| step.hint.duration_ms).collect();
-    let odds: Vec<(f64, u64)> = run.iter().filter_map(|step| passes(step)).collect();
+    let odds: Vec<Odds> = run.iter().filter_map(|step| passes(step)).collect();
     let n = known.iter().map(|interval| interval.n).min();
-    Prediction {
-        duration_ms: n.map(|n| duration(plan, n)),
-        odds: (!odds.is_empty()).then(|| odds.iter().map(|(odds, _)| odds).product()),
-        odds_n: odds.iter().map(|&(_, n)| n).min().unwrap_or(0),
-        steps: run.len(),
-        known: known.len(),
-    }
+    Prediction { duration_ms: n.map(|n| duration(plan, n)), odds: all_of(&odds), steps: run.len(), known: known.len() }
 }
 
-/// Returns the probability that a step passes, its declared retries included where history shows what they bring.
-fn passes(step: &PlannedStep) -> Option<(f64, u64)> {
+/// Returns the odds that a step passes, its declared retries included where history shows what they bring.
+fn passes(step: &PlannedStep) -> Option<Odds> {
     let failure = step.hint.failure?;
     let retries = step.step.retry.as_ref().map_or(0, |retry| retry.attempts.saturating_sub(1));
     let stays =
         step.hint.retry_pays.map_or(1.0, |pays| (1.0 - pays.mean).powi(i32::try_from(retries).unwrap_or(i32::MAX)));
-    Some(((1.0 - failure.mean * stays).clamp(0.0, 1.0), failure.n))
+    let passes = |fails: f64| (1.0 - fails * stays).clamp(0.0, 1.0);
+    Some(Odds { mean: passes(failure.mean), low: passes(failure.high), high: passes(failure.low), n: failure.n })
+}
+
+/// Returns the odds that all of independent things happen: their product, with an interval from the spreads of the
+/// logarithms, which add up as variances do.
+fn all_of(odds: &[Odds]) -> Option<Odds> {
+    let n = odds.iter().map(|odds| odds.n).min()?;
+    let mean: f64 = odds.iter().map(|odds| odds.mean).product();
+    let spread = |bound: fn(&Odds) -> f64| {
+        let logs = odds.iter().map(|odds| (bound(odds).max(1e-9) / odds.mean.max(1e-9)).ln());
+        logs.map(|log| log * log).sum::<f64>().sqrt()
+    };
+    let (below, above) = (spread(|odds| odds.low), spread(|odds| odds.high));
+    Some(Odds { mean, low: mean * (-below).exp(), high: (mean * above.exp()).min(1.0), n })
 }
 
 fn duration(plan: &Plan, n: u64) -> Interval {
@@ -66,7 +74,7 @@ fn duration(plan: &Plan, n: u64) -> Interval {
 
 /// Draws a duration from a log-normal distribution whose halves meet the known quantiles.
 fn sample(step: &PlannedStep, dice: &mut Dice) -> f64 {
-    let z = dice.normal();
+    let z = dice.normal().clamp(-Z95, Z95);
     match step.hint.duration_ms {
         Some(known) if step.skip.is_none() && known.p10 > 0.0 && known.p50 > 0.0 && known.p90 > 0.0 => {
             let spread = if z < 0.0 { known.p50 / known.p10 } else { known.p90 / known.p50 };
@@ -101,7 +109,7 @@ impl Dice {
 mod tests {
     use super::*;
     use crate::plan::graph::tests::{limits, medians, workflow};
-    use crate::plan::{Hints, Odds, plan};
+    use crate::plan::{Hints, plan};
     use crate::workflow::{Retry, StepId};
 
     #[test]
@@ -136,7 +144,7 @@ mod tests {
 
     #[test]
     fn odds_multiply_and_retries_help_where_they_are_known_to() {
-        let odds = |mean| Some(Odds { mean, low: 0.0, high: 1.0, n: 30 });
+        let odds = |mean| Some(Odds { mean, low: mean / 2.0, high: mean * 1.5, n: 30 });
         let check = |pays: Option<f64>, expected: f64| {
             let mut workflow = workflow(&["a", "b"]);
             let backoff = std::time::Duration::ZERO;
@@ -146,8 +154,10 @@ mod tests {
             (a.failure, a.retry_pays) = (odds(0.2), pays.and_then(odds));
             hints.steps.entry(StepId("b".to_owned())).or_default().failure = odds(0.1);
             let prediction = plan(&workflow, &hints, &limits(1)).expect("a plan").prediction;
-            assert!((prediction.odds.expect("known") - expected).abs() < 1e-9, "{prediction:?}");
-            assert_eq!(prediction.odds_n, 30);
+            let found = prediction.odds.expect("known");
+            assert!((found.mean - expected).abs() < 1e-9, "{found:?}");
+            assert!(found.low < found.mean && found.mean < found.high && found.high <= 1.0, "{found:?}");
+            assert_eq!(found.n, 30);
         };
         check(None, 0.8 * 0.9);
         check(Some(0.5), 0.9 * 0.9);

@@ -27,7 +27,8 @@ pub struct Execution {
     pub duration_ms: Option<f64>,
     /// How it ended.
     pub outcome: Outcome,
-    /// What started it: `person`, `hook:<event>`, `record`, `import:<format>`.
+    /// What started it: `person`, `person:part` where only some steps were selected, `hook:<event>`, `record`,
+    /// `import:<format>`.
     pub trigger: String,
     /// The machine class it ran on: `linux-x86_64-2c-16g`.
     pub machine: Option<String>,

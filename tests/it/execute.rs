@@ -124,6 +124,17 @@ fn the_first_signal_is_gentle_and_the_second_is_not() {
 }
 
 #[test]
+fn programs_behind_a_shell_get_their_grace_too() {
+    let space = Space::repository();
+    let child = "(trap 'sleep 0.3; touch tidied; exit' TERM; touch seen; while :; do sleep 0.02; done) & wait";
+    workflow(&space, "ci", &[("shell", &[], child, "timeout = \"500ms\"")]);
+    let began = Instant::now();
+    let said = space.meow(&["execute"]);
+    assert!(said.code == 1 && space.has("seen") && space.has("tidied"), "{}", said.out);
+    assert!(began.elapsed() < Duration::from_secs(4), "not longer than it takes");
+}
+
+#[test]
 fn a_covered_failure_is_tried_again() {
     let space = Space::repository();
     let flaky = "test $MEOW_ATTEMPT = 3 || exit 75";

@@ -23,7 +23,8 @@ pub(super) fn line(plan: &Plan) -> String {
         line.push_str(&format!(", {} of {} steps unknown and assumed typical", known.steps - known.known, known.steps));
     }
     if let Some(odds) = known.odds {
-        line.push_str(&format!("; passes with {} (n = {})", percent(odds), known.odds_n));
+        let (low, high) = (percent(odds.low), percent(odds.high));
+        line.push_str(&format!("; odds of passing {} ({low} to {high}, n = {})", percent(odds.mean), odds.n));
     }
     line
 }
@@ -103,7 +104,6 @@ pub(super) fn json(plan: &Plan) -> String {
         "predicted": {
             "duration_ms": plan.prediction.duration_ms,
             "odds": plan.prediction.odds,
-            "odds_n": plan.prediction.odds_n,
             "steps": plan.prediction.steps,
             "steps_known": plan.prediction.known,
         },

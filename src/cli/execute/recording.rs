@@ -33,6 +33,7 @@ impl Recording {
         workflow: &Workflow,
         plan: &Plan,
         id: ExecutionId,
+        trigger: &str,
         context: &Context,
     ) -> Option<Self> {
         let now = context.settings.clock.now();
@@ -42,7 +43,7 @@ impl Recording {
             started_at: jiff::Timestamp::from_second(now.as_second()).unwrap_or(now),
             duration_ms: None,
             outcome: Outcome::Cancelled,
-            trigger: "person".to_owned(),
+            trigger: trigger.to_owned(),
             machine: Some(Machine::here().class()),
             slots: Some(plan.slots),
             variables: workflow.recorded_variables.clone(),
