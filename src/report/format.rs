@@ -35,8 +35,11 @@ pub fn interval(interval: Option<&Interval>) -> String {
     )
 }
 
-/// Returns a ratio as a change in per cent: 1.31 is `+31 %`.
+/// Returns a ratio as a change in per cent, from three on as a factor: 1.31 is `+31 %`, 13.2 is `× 13`.
 pub fn change(ratio: f64) -> String {
+    if ratio >= 3.0 {
+        return if ratio < 9.95 { format!("× {ratio:.1}") } else { format!("× {ratio:.0}") };
+    }
     let percent = (ratio - 1.0) * 100.0;
     if percent.abs() < 9.95 { format!("{percent:+.1} %") } else { format!("{percent:+.0} %") }
 }
@@ -90,6 +93,7 @@ mod tests {
             assert_eq!(duration(ms), shown);
         }
         assert_eq!((change(1.31), change(0.95)), ("+31 %".to_owned(), "-5.0 %".to_owned()));
+        assert_eq!((change(3.04), change(13.24)), ("× 3.0".to_owned(), "× 13".to_owned()));
         assert_eq!((bytes(12.0), bytes(1_610_612_736.0)), ("12 B".to_owned(), "1.5 GiB".to_owned()));
     }
 }

@@ -5,25 +5,31 @@ mod comparison;
 mod executions;
 mod losses;
 
-use super::document::{Block, Table, name, words};
+use super::document::{Block, Line, Table, name, words};
 use super::losses::{Open, Skipped};
 
 /// Returns the open recommendations as a table, or nothing where there is none.
 fn recommendations(open: &[Open]) -> Option<Block> {
-    let mut table = Table::new(&["recommendation", "workflow", ">gain, minutes a week", ">confidence", ">n", "id"]);
+    let mut table = Table::new(&["recommendation", "workflow", ">gain a week", ">confidence", ">n", "id"]);
     for advice in open {
-        let [low, median, high] = advice.gain_minutes;
-        table.row([
-            words(&advice.title),
-            name(&advice.workflow),
-            words(format!("{median:.1} ({low:.1} – {high:.1})")),
-            words(super::format::percent(advice.confidence)),
-            words(advice.n.to_string()),
-            name(advice.id.chars().take(8).collect::<String>()),
+        let [low, median, high] = advice.gain_minutes.map(|minutes| super::format::duration(minutes * 60_000.0));
+        table.rows.push(vec![
+            quoting(&advice.title),
+            vec![name(&advice.workflow)],
+            vec![words(format!("{median} ({low} – {high})"))],
+            vec![words(super::format::percent(advice.confidence))],
+            vec![words(advice.n.to_string())],
+            vec![name(advice.id.chars().take(8).collect::<String>())],
         ]);
     }
     let title = format!("Open recommendations ({})", open.len());
     (!open.is_empty()).then(|| Block::Details(vec![words(title)], vec![Block::Table(table)]))
+}
+
+/// Returns a sentence whose parts between backticks are names.
+fn quoting(sentence: &str) -> Line {
+    let parts = sentence.split('`').enumerate().filter(|(_, part)| !part.is_empty());
+    parts.map(|(place, part)| if place % 2 == 1 { name(part) } else { words(part) }).collect()
 }
 
 /// Returns what could not be read as a table, or nothing where all could.
