@@ -17,7 +17,7 @@ use super::{Context, foresight, workflows};
 use crate::error::{Error, Kind, Result};
 use crate::execute::{Event, ExecutionOutcome, Options, Stop, execute};
 use crate::plan::{Limits, Plan, Selection, plan};
-use crate::record::ExecutionId;
+use crate::record::{ExecutionId, PARTIAL};
 use crate::redact::inert;
 use crate::workflow::{Step, Workflow};
 use progress::Progress;
@@ -115,7 +115,7 @@ fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflo
         terminal.say("not in a git repository: nothing is remembered (`git init` changes that)");
     }
     let repository = project.repository.as_ref();
-    let trigger = if args.only.is_empty() && args.from.is_none() { "person" } else { "person:part" };
+    let trigger = if args.only.is_empty() && args.from.is_none() { "person" } else { PARTIAL };
     let mut recording =
         repository.and_then(|repository| Recording::start(repository, workflow, plan, id, trigger, context));
     terminal.say(&forecast::line(plan));

@@ -67,9 +67,12 @@ impl State {
         for (place, rows) in timeline::rows(history).into_iter().enumerate() {
             let executions = &history.executions;
             let (repository, workflow) = (executions.repository[place], executions.workflow[place]);
-            state.workflow(history, repository, workflow).see(history, place);
+            let whole = !history.is_partial(place);
+            if whole {
+                state.workflow(history, repository, workflow).see(history, place);
+            }
             let passed = executions.outcome[place] == Outcome::Passed;
-            let timeline = passed.then(|| Timeline::of(history, rows.clone()));
+            let timeline = (whole && passed).then(|| Timeline::of(history, rows.clone()));
             let roles = timeline.as_ref().map(Timeline::roles).unwrap_or_default();
             for machine in [None].into_iter().chain(executions.machine[place].map(Some)) {
                 for row in rows.clone() {

@@ -1,6 +1,7 @@
 //! The stored facts of executions and their attempts: the nouns that live for years, and how events become them.
 
 pub mod digest;
+pub mod grain;
 pub mod outcome;
 pub mod recorder;
 
@@ -13,6 +14,9 @@ use serde::{Deserialize, Serialize};
 pub use digest::{Digest, ExecutionId, RecordId};
 pub use outcome::Outcome;
 pub use recorder::{Fact, Recorder};
+
+/// The trigger of an execution in which a person ran selected steps only.
+pub const PARTIAL: &str = "person:part";
 
 /// The facts of one execution of a workflow; every record of it shares them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,7 +89,7 @@ pub struct Attempt {
     pub user_ms: Option<u64>,
     /// Processor time in the kernel, with reaped children, in milliseconds.
     pub system_ms: Option<u64>,
-    /// Largest resident set of any of its processes, in bytes.
+    /// Largest resident set of any of its processes, in bytes; absent where that is not above meow's own.
     pub peak_memory_bytes: Option<u64>,
     /// Bytes it read from storage and pipes (`rchar`), with reaped children.
     pub read_bytes: Option<u64>,

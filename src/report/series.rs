@@ -49,6 +49,9 @@ pub(super) fn collect(history: &History, sides: &[Option<Side>]) -> ByWorkflow {
     let executions = &history.executions;
     for (place, side) in sides.iter().enumerate() {
         let Some(side) = *side else { continue };
+        if history.is_partial(place) {
+            continue;
+        }
         let workflow = history.names.text(executions.workflow[place]).to_owned();
         let runs = found.entry(workflow).or_default().entry(None).or_default().side(side);
         runs.end(executions.outcome[place], tree(history, place));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::record::{Digest, ExecutionId, Outcome};
+use crate::record::{Digest, ExecutionId, Outcome, PARTIAL};
 
 /// Everything recorded in a set of repositories, each record once.
 ///
@@ -17,6 +17,14 @@ pub struct History {
     pub executions: Executions,
     /// One entry an attempt in each column.
     pub attempts: Attempts,
+}
+
+impl History {
+    /// Returns whether an execution ran only steps that were selected: its end and its wall time say nothing of the
+    /// whole workflow.
+    pub fn is_partial(&self, execution: usize) -> bool {
+        self.names.text(self.executions.trigger[execution]) == PARTIAL
+    }
 }
 
 /// What is known of one repository that was read.
