@@ -23,7 +23,7 @@ use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, RecordBatch, StringArr
 use arrow::datatypes::{DataType, Field, Schema};
 use jiff::Timestamp;
 use meow::import::jsonl;
-use meow::record::{Attempt, Digest, Execution, ExecutionId, Predicted, Record, Source};
+use meow::record::{Attempt, Digest, Execution, ExecutionId, Predicted, Record, Source, grain};
 use meow::store::{segment, table};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
@@ -143,7 +143,7 @@ fn complete(rows: &[Record], number: &mut u64) -> Vec<Record> {
         let attempt = Attempt {
             ready_ms: Some(started),
             started_ms: started + chance.below(9),
-            duration_ms: Some(duration + chance.below(1000) as f64 / 1000.0),
+            duration_ms: Some(grain::measured_ms(duration + chance.below(1000) as f64 / 1000.0)),
             exit_code: Some(0),
             user_ms: Some(near(&mut chance, 2.5)),
             system_ms: Some(near(&mut chance, 0.2)),
@@ -154,10 +154,10 @@ fn complete(rows: &[Record], number: &mut u64) -> Vec<Record> {
             needs: std::mem::replace(&mut previous, vec![step.clone()]),
             command: Some(Digest::of(step.as_bytes())),
             predicted: Some(Predicted {
-                p10_ms: (duration * 0.8).round(),
-                p50_ms: duration.round(),
-                p90_ms: (duration * 1.3).round(),
-                failure: 0.02,
+                p10_ms: grain::predicted(duration * 0.8),
+                p50_ms: grain::predicted(duration),
+                p90_ms: grain::predicted(duration * 1.3),
+                failure: grain::predicted(0.02),
             }),
             step,
             ..row.attempt.clone()

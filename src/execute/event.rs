@@ -130,7 +130,7 @@ pub struct Usage {
     pub user_ms: Option<u64>,
     /// Processor time in the kernel, with reaped children.
     pub system_ms: Option<u64>,
-    /// Largest resident set of any of its processes.
+    /// Largest resident set of any of its processes, where that is above meow's own.
     pub peak_memory_bytes: Option<u64>,
     /// Bytes read, with reaped children.
     pub read_bytes: Option<u64>,

@@ -117,13 +117,16 @@ pub(super) fn io_bytes(pid: Pid) -> (Option<u64>, Option<u64>) {
     (field("rchar:"), field("wchar:"))
 }
 
-/// Reaps a process. The peak memory is that of its largest process, and at least what meow itself occupied when it
-/// started it: Linux counts the parent's pages up to the `exec`.
-#[expect(unsafe_code, reason = "rustix has no wait4, and nothing else tells what a process used")]
+/// Reaps a process. The peak memory is that of its largest process; absent where it is not above meow's own, since
+/// Linux counts the parent's pages up to the `exec`, and a smaller process cannot be told from them.
+#[expect(unsafe_code, reason = "rustix has neither wait4 nor getrusage, and nothing else tells what a process used")]
 pub(super) fn wait4(pid: Pid) -> io::Result<(Ending, Usage)> {
     let mut status = 0;
     // SAFETY: rusage is plain numbers, for which zeros are valid.
     let mut used: libc::rusage = unsafe { std::mem::zeroed() };
+    let mut own = used;
+    // SAFETY: the pointer is to a live local of the type that getrusage fills; a failure leaves zeros.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut own) };
     loop {
         // SAFETY: both pointers are to live locals of the types that wait4 fills.
         let found = unsafe { libc::wait4(pid.as_raw_nonzero().get(), &raw mut status, 0, &raw mut used) };
@@ -146,7 +149,10 @@ pub(super) fn wait4(pid: Pid) -> io::Result<(Ending, Usage)> {
         Usage {
             user_ms: milliseconds(used.ru_utime),
             system_ms: milliseconds(used.ru_stime),
-            peak_memory_bytes: u64::try_from(used.ru_maxrss).ok().map(|units| units.saturating_mul(unit)),
+            peak_memory_bytes: u64::try_from(used.ru_maxrss)
+                .ok()
+                .filter(|_| used.ru_maxrss > own.ru_maxrss)
+                .map(|units| units.saturating_mul(unit)),
             read_bytes: None,
             written_bytes: None,
         },

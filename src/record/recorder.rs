@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::digest::Digest;
 use super::outcome::Outcome;
-use super::{Attempt, Execution, Predicted};
+use super::{Attempt, Execution, Predicted, grain};
 use crate::execute::{Ending, Event, ExecutionOutcome, Usage};
 use crate::plan::{Plan, PlannedStep};
 use crate::workflow::StepId;
@@ -55,7 +55,7 @@ impl Recorder {
                 Some(Fact::Finished(ended(begun, *duration_ms, ending, usage)))
             }
             Event::Finished { outcome, duration_ms } => {
-                self.execution.duration_ms = Some(*duration_ms);
+                self.execution.duration_ms = Some(grain::measured_ms(*duration_ms));
                 self.execution.outcome = match outcome {
                     ExecutionOutcome::Passed => Outcome::Passed,
                     ExecutionOutcome::Failed => Outcome::Failed,
@@ -106,12 +106,17 @@ impl Recorder {
 fn predicted(step: &PlannedStep) -> Option<Predicted> {
     let duration = step.hint.duration_ms?;
     let failure = step.hint.failure.map_or(0.0, |odds| odds.mean);
-    Some(Predicted { p10_ms: duration.p10, p50_ms: duration.p50, p90_ms: duration.p90, failure })
+    Some(Predicted {
+        p10_ms: grain::predicted(duration.p10),
+        p50_ms: grain::predicted(duration.p50),
+        p90_ms: grain::predicted(duration.p90),
+        failure: grain::predicted(failure),
+    })
 }
 
 fn ended(begun: Attempt, duration_ms: f64, ending: &Ending, usage: &Usage) -> Attempt {
     Attempt {
-        duration_ms: Some(duration_ms),
+        duration_ms: Some(grain::measured_ms(duration_ms)),
         outcome: outcome(ending),
         exit_code: if let Ending::Exited { code } = ending { Some(*code) } else { None },
         signal: if let Ending::Signaled { signal } = ending { Some(*signal) } else { None },

@@ -188,7 +188,12 @@ pub const ATTEMPT: &[Column<Attempt>] = &[
         "When it started, since the execution began.",
     )
     .always(),
-    of_attempt("duration_ms", "ms", Cell::Real(|a| a.duration_ms, |a, v| a.duration_ms = Some(v)), "How long it ran."),
+    of_attempt(
+        "duration_ms",
+        "ms",
+        Cell::Real(|a| a.duration_ms, |a, v| a.duration_ms = Some(v)),
+        "How long it ran; what meow measures is rounded to 1/16 ms.",
+    ),
     of_attempt(
         "outcome",
         "",
@@ -226,7 +231,7 @@ pub const ATTEMPT: &[Column<Attempt>] = &[
         "peak_memory_bytes",
         "bytes",
         Cell::Whole(|a| a.peak_memory_bytes.map(whole), |a, v| a.peak_memory_bytes = Some(count(v))),
-        "Largest resident set of any of its processes.",
+        "Largest resident set of any of its processes; null where that is not above meow's own.",
     ),
     of_attempt(
         "read_bytes",

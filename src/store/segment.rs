@@ -20,23 +20,25 @@ use crate::record::{Digest, Record};
 ///
 /// 0: the first. Everything may still change: stores of version 0 may be thrown away.
 ///
-/// The pages were chosen by measurement (`examples/segment_bytes.rs`: 1,000 executions of up to 10 steps, names and
-/// durations of real ones, every column filled; bytes per execution in the pack after gc, with 1, 10 and 100 executions
-/// a commit, which itself is counted). Never compressed, no statistics, no Arrow schema:
+/// The pages were chosen by measurement (`cargo run --example segment_bytes`: 2,000 executions of up to 10 steps, names
+/// and durations of real ones, every column filled; bytes per execution in the pack after gc, with 1, 10 and 100
+/// executions a commit, which itself is counted). Never compressed, no statistics, no Arrow schema:
 ///
 /// | pages | 1 | 10 | 100 |
 /// |---|---|---|---|
-/// | plain | 1,684 | 857 | 612 |
-/// | dictionary | 1,761 | 899 | 646 |
-/// | delta integers | 1,732 | 817 | 571 |
-/// | the same, hashes as hex text | 1,833 | 886 | 601 |
-/// | delta integers and hashes | 1,678 | 705 | 550 |
-/// | delta integers, split doubles | 1,675 | 692 | 541 |
-/// | **delta integers and hashes, split doubles** | | **656** | **521** |
-/// | the same, texts by length | | 672 | 535 |
-/// | the same, texts by shared start | | 690 | 575 |
-/// | JSONL in the same batches | 1,825 | 981 | 919 |
-/// | a JSON git note per execution | 1,701 | | |
+/// | plain | 1,759 | 795 | 551 |
+/// | dictionary | 1,801 | 842 | 607 |
+/// | delta integers | 1,789 | 752 | 514 |
+/// | the same, hashes as hex text | 1,888 | 823 | 545 |
+/// | delta integers and hashes | 1,762 | 642 | 494 |
+/// | delta integers, split doubles | 1,716 | 621 | 474 |
+/// | **delta integers and hashes, split doubles** | 1,694 | **591** | **451** |
+/// | the same, texts by length | 1,686 | 604 | 466 |
+/// | the same, texts by shared start | 1,693 | 620 | 478 |
+/// | JSONL in the same batches | 1,882 | 948 | 867 |
+/// | a JSON git note per execution | 1,632 | | |
+///
+/// Before numbers were stored at the grain of [`crate::record::grain`], the chosen pages took 656 and 521.
 pub const FORMAT: u32 = 0;
 
 /// A larger file is refused unread.
