@@ -25,11 +25,13 @@ struct Project {
     chapters: &'static [Chapter],
 }
 
-/// One commit, and how often the workflow is executed on it.
+/// Some commits, and how often the workflow is executed on each.
 struct Chapter {
     message: &'static str,
+    commits: u32,
     branch: Option<&'static str>,
-    change: Option<(&'static str, &'static str)>,
+    /// A file to be replaced; without one a line is added to the file NOTES.
+    replaces: Option<(&'static str, &'static str)>,
     executions: u32,
 }
 
@@ -44,17 +46,12 @@ const PROJECTS: [Project; 3] = [
         name: "tool",
         files: &[file!("tool", "primes.c"), file!("tool", ".meow/workflows/ci.toml")],
         chapters: &[
-            Chapter { message: "Count primes", branch: None, change: None, executions: 8 },
-            Chapter {
-                message: "Say how to build",
-                branch: None,
-                change: Some(("README", "cc -O2 primes.c\n")),
-                executions: 6,
-            },
+            Chapter { message: "Count primes", commits: 2, branch: None, replaces: None, executions: 7 },
             Chapter {
                 message: "Simplify the count",
+                commits: 1,
                 branch: Some("simpler"),
-                change: Some(("primes.c", include_str!("../../examples/demo/tool/primes.simpler.c"))),
+                replaces: Some(("primes.c", include_str!("../../examples/demo/tool/primes.simpler.c"))),
                 executions: 8,
             },
         ],
@@ -62,15 +59,7 @@ const PROJECTS: [Project; 3] = [
     Project {
         name: "site",
         files: &[file!("site", "pages.awk"), file!("site", "topics.txt"), file!("site", ".meow/workflows/ci.toml")],
-        chapters: &[
-            Chapter { message: "Forty pages", branch: None, change: None, executions: 6 },
-            Chapter {
-                message: "Say what the pages are",
-                branch: None,
-                change: Some(("README", "Forty pages on stones.\n")),
-                executions: 6,
-            },
-        ],
+        chapters: &[Chapter { message: "Forty pages", commits: 2, branch: None, replaces: None, executions: 6 }],
     },
     Project {
         name: "service",
@@ -80,39 +69,7 @@ const PROJECTS: [Project; 3] = [
             file!("service", "check.sh"),
             file!("service", ".meow/workflows/ci.toml"),
         ],
-        chapters: &[
-            Chapter { message: "Roman digits", branch: None, change: None, executions: 8 },
-            Chapter {
-                message: "Say what the scripts do",
-                branch: None,
-                change: Some(("README", "Numbers to Roman digits and back.\n")),
-                executions: 8,
-            },
-            Chapter {
-                message: "Say how far they count",
-                branch: None,
-                change: Some(("README", "Numbers from 1 to 3999 to Roman digits and back.\n")),
-                executions: 8,
-            },
-            Chapter {
-                message: "Say how to check them",
-                branch: None,
-                change: Some((
-                    "README",
-                    "Numbers from 1 to 3999 to Roman digits and back.\nCheck one: sh check.sh 1984\n",
-                )),
-                executions: 8,
-            },
-            Chapter {
-                message: "Thank the masons",
-                branch: None,
-                change: Some((
-                    "README",
-                    "Numbers from 1 to 3999 to Roman digits and back.\nCheck one: sh check.sh 1984\nThanks to all masons.\n",
-                )),
-                executions: 8,
-            },
-        ],
+        chapters: &[Chapter { message: "Roman digits", commits: 18, branch: None, replaces: None, executions: 8 }],
     },
 ];
 
@@ -171,31 +128,37 @@ impl Stage<'_> {
         self.write(&format!("{}/.gitignore", project.name), "build/\n")?;
         self.git(project.name, &["init", "--quiet", "--initial-branch=main"])?;
         self.show(project.name, &["hooks", "install"])?;
-        for (index, chapter) in project.chapters.iter().enumerate() {
+        let mut notes = String::new();
+        for chapter in project.chapters {
             if let Some(branch) = chapter.branch {
                 self.git(project.name, &["switch", "--quiet", "--create", branch])?;
             }
-            if let Some((path, text)) = chapter.change {
+            for part in 1..=chapter.commits {
+                let message =
+                    if part == 1 { chapter.message.to_owned() } else { format!("{}, part {part}", chapter.message) };
+                notes.push_str(&message);
+                notes.push('\n');
+                let (path, text) = chapter.replaces.unwrap_or(("NOTES", &notes));
                 self.write(&format!("{}/{path}", project.name), text)?;
+                self.git(project.name, &["add", "--all"])?;
+                self.git(project.name, &["commit", "--quiet", "--message", &message])?;
+                let last = part == chapter.commits && chapter.branch.is_none();
+                self.execute(project.name, chapter.executions, part == 1 || last)?;
             }
-            self.git(project.name, &["add", "--all"])?;
-            self.git(project.name, &["commit", "--quiet", "--message", chapter.message])?;
-            self.execute(project.name, chapter.executions, index == 0)?;
         }
         self.show(project.name, &["commit"])
     }
 
-    /// Executes the workflow some times; shows the first execution whole when asked, and counts the others.
+    /// Executes the workflow some times; shows the first execution whole when asked, and counts the failed ones.
     fn execute(&self, project: &str, times: u32, whole: bool) -> Result<()> {
         let mut failed = 0;
-        let shown = u32::from(whole);
         if whole {
             self.announce(project, "meow execute ci")?;
             let said = self.meow(project, &["execute", "ci"])?;
             failed += u32::from(!said.status.success());
             self.both(&said)?;
         }
-        for _ in shown..times {
+        for _ in u32::from(whole)..times {
             failed += u32::from(!self.meow(project, &["execute", "ci", "--quiet"])?.status.success());
         }
         let again = if whole { "again, " } else { "" };

@@ -72,11 +72,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if args.json {
         context.terminal.result(&report::json(&Learnt { schema_version: 1, knowledge: &knowledge, written }))?;
     } else {
-        let files = written.len();
         context.terminal.result(&report::text(&report::analysis(knowledge, None).document()))?;
-        if files > 0 {
-            let files = report::format::count(files as u64, "file");
-            context.terminal.say(&format!("{files} below .meow hold this; `meow recommendations` says what to change"));
+        if let [first, rest @ ..] = written.as_slice() {
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            context.terminal.say(&format!("wrote .meow/{first}{more}; `meow recommendations` says what to change"));
         }
     }
     Ok(0)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Risk;
 use super::case::{Case, Finding};
 use super::gain::{Estimate, estimate, rates};
-use super::words::span;
+use super::words::duration;
 use crate::learn::beta::{above, odds};
 use crate::record::Outcome;
 
@@ -51,7 +51,7 @@ fn finding(case: &Case, step: &str, rows: &[usize]) -> Option<Finding> {
         rationale: format!(
             "its last {length} executions all failed, on {} different trees, and took {} in all; {}",
             trees.len(),
-            span(total),
+            duration(total),
             if run.len() == tried.len() { "it has never passed".to_owned() } else { "it passed before".to_owned() },
         ),
         evidence: run.iter().rev().map(|(at, _)| *at).collect(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Risk;
 use super::case::{Case, Finding};
 use super::gain::{estimate, means};
-use super::words::{percent, span};
+use super::words::{duration, percent};
 use crate::learn::beta::{above, odds};
 use crate::learn::median;
 use crate::learn::timeline::{Role, Timeline};
@@ -80,7 +80,7 @@ fn finding(case: &Case, step: Name, timelines: &[Past]) -> Option<Finding> {
              two halves side by side would have saved {} an execution",
             percent(SHARE),
             percent(median(&shares)?),
-            span(median(&saved)? * 60_000.0),
+            duration(median(&saved)? * 60_000.0),
         ),
         evidence: timelines
             .iter()

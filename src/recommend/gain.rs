@@ -39,8 +39,10 @@ pub(super) fn estimate(ones: &[f64], others: &[f64], worth: impl Fn(f64, f64) ->
     outcomes.sort_by(f64::total_cmp);
     let at = |percent: usize| outcomes.get(outcomes.len() * percent / 100).copied().unwrap_or(0.0);
     let gain = Gain { low: at(5), median: at(50), high: at(95) };
+    // Half a cell of the grid stays open: that all cells gain is not certainty.
     #[expect(clippy::cast_precision_loss, reason = "a small grid")]
-    let confidence = outcomes.iter().filter(|gain| **gain > 0.0).count() as f64 / outcomes.len().max(1) as f64;
+    let (gains, cells) = (outcomes.iter().filter(|gain| **gain > 0.0).count() as f64, outcomes.len().max(1) as f64);
+    let confidence = gains.min(cells - 0.5) / cells;
     Estimate { gain, confidence }
 }
 
@@ -61,9 +63,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn certain_values_give_certain_gains() {
+    fn one_value_gives_one_gain_and_no_certainty() {
         let Estimate { gain, confidence } = estimate(&[2.0], &[3.0], |one, other| one * other);
-        assert_eq!((gain, confidence), (Gain { low: 6.0, median: 6.0, high: 6.0 }, 1.0));
+        assert_eq!((gain, confidence), (Gain { low: 6.0, median: 6.0, high: 6.0 }, 0.5));
         assert!(estimate(&[], &[1.0], |one, _| one).confidence < 1e-9);
     }
 

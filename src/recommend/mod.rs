@@ -7,7 +7,7 @@ mod gain;
 mod retry;
 mod slots;
 mod timeout;
-mod words;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::{Case, Finding};
 use super::gain::{Estimate, estimate, rates};
-use super::words::{percent, span};
+use super::words::{duration, percent};
 use super::{Change, Risk};
 use crate::learn::beta::{above, odds};
 use crate::record::{Digest, Outcome};
@@ -105,8 +105,8 @@ fn finding(case: &Case, step: &str, repeats: &Repeats) -> Option<Finding> {
             percent(pays.low),
             percent(pays.high),
             repeats.ran,
-            span(once_ms),
-            span(whole_ms),
+            duration(once_ms),
+            duration(whole_ms),
         ),
         evidence: repeats.contradicted.iter().map(|row| case.execution(*row)).collect(),
         n: repeats.trials,

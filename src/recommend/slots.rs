@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::case::{Case, Finding};
 use super::gain::{estimate, means};
-use super::words::span;
+use super::words::duration;
 use super::{Change, Risk};
 use crate::learn::{hints, median};
 use crate::plan::{self, Limits, Plan};
@@ -77,8 +77,8 @@ fn finding(case: &Case) -> Option<Finding> {
             "the latest {} passed executions, simulated with {more} slots, end {} earlier than with {slots} (median, of {}; \
              simulation and reality differ by {:.0} %); never faster than {cores} processors allow",
             recent.len(),
-            span(gained),
-            span(usual),
+            duration(gained),
+            duration(usual),
             median(&missed)? * 100.0,
         ),
         evidence: recent.iter().map(|past| past.execution).collect(),

@@ -2,7 +2,7 @@
 
 use super::case::{Case, Finding};
 use super::gain::{estimate, rates};
-use super::words::span;
+use super::words::duration;
 use super::{Change, Risk};
 use crate::learn::time_limit_ms;
 use crate::record::Outcome;
@@ -41,14 +41,14 @@ fn finding(case: &Case, step: &str, rows: &[usize]) -> Option<Finding> {
     Some(Finding {
         rule: "timeout",
         step: Some(step.to_owned()),
-        title: format!("stop `{step}` of `{}` after {}", case.workflow, span(limit_ms)),
+        title: format!("stop `{step}` of `{}` after {}", case.workflow, duration(limit_ms)),
         rationale: format!(
             "{} of {} attempts ran up to {} and did not pass; the longest of {} that passed took {}",
             hung.len(),
             rows.len(),
-            span(longest),
+            duration(longest),
             pattern.attempts - pattern.failed,
-            span(pattern.longest_ms?),
+            duration(pattern.longest_ms?),
         ),
         evidence,
         n: rows.len() as u64,

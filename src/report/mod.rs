@@ -4,7 +4,6 @@ pub mod analysis;
 pub mod compare;
 pub mod document;
 pub mod executions;
-pub mod format;
 pub mod losses;
 mod markdown;
 mod series;
@@ -22,6 +21,7 @@ pub use markdown::{LIMIT, MARKER, markdown};
 pub use sides::{Side, Sources, by_source, by_week};
 pub use text::text;
 
+pub use crate::recommend::words as format;
 use serde::Serialize;
 
 /// Returns a page as JSON, two spaces a level, with a line end.

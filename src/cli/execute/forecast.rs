@@ -4,16 +4,17 @@ use serde_json::json;
 
 use crate::plan::{Interval, Plan, PlannedStep, StepIndex};
 use crate::redact::inert;
+use crate::report::format::{count, duration as time, percent};
 
 /// Returns the prediction in one line.
 pub(super) fn line(plan: &Plan) -> String {
     let known = &plan.prediction;
-    let count = format!("{} {}", known.steps, if known.steps == 1 { "step" } else { "steps" });
+    let steps = count(known.steps as u64, "step");
     let Some(duration) = known.duration_ms else {
-        return format!("{}: {count}, {}; no history to predict from yet", name(&plan.workflow), slots(plan));
+        return format!("{}: {steps}, {}; no history to predict from yet", name(&plan.workflow), slots(plan));
     };
     let mut line = format!(
-        "{}: {count}, {}; predicted {} (p50–p90, n = {})",
+        "{}: {steps}, {}; predicted {} (p50–p90, n = {})",
         name(&plan.workflow),
         slots(plan),
         range(duration.p50, duration.p90),
@@ -131,7 +132,7 @@ pub(super) fn name(text: &str) -> String {
 }
 
 fn slots(plan: &Plan) -> String {
-    format!("{} {}", plan.slots, if plan.slots == 1 { "slot" } else { "slots" })
+    count(u64::from(plan.slots), "slot")
 }
 
 /// Returns a span of time with its unit once where it is the same: `11–14 s`.
@@ -141,31 +142,6 @@ pub(super) fn range(from_ms: f64, to_ms: f64) -> String {
         _ if from == to => to,
         (Some((number, unit)), Some((_, same))) if unit == same && !number.contains(' ') => format!("{number}–{to}"),
         _ => format!("{from}–{to}"),
-    }
-}
-
-/// Returns a time with its unit: `8 ms`, `12.3 s`, `2 min 5 s`, `1 h 3 min`.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and saturating is right")]
-pub(super) fn time(ms: f64) -> String {
-    let ms = ms.max(0.0);
-    let seconds = (ms / 1e3).round() as u64;
-    if ms < 999.5 {
-        format!("{ms:.0} ms")
-    } else if ms < 99_950.0 {
-        format!("{:.1} s", ms / 1e3)
-    } else if seconds < 3_600 {
-        format!("{} min {} s", seconds / 60, seconds % 60)
-    } else {
-        format!("{} h {} min", seconds / 3_600, seconds / 60 % 60)
-    }
-}
-
-/// Returns a probability for people; certainty is not claimed.
-fn percent(odds: f64) -> String {
-    match odds * 100.0 {
-        odds if odds > 99.0 => "> 99 %".to_owned(),
-        odds if odds < 1.0 => "< 1 %".to_owned(),
-        odds => format!("{odds:.0} %"),
     }
 }
 
@@ -179,24 +155,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_carry_their_unit() {
-        let check = |ms, expected: &str| assert_eq!(time(ms), expected);
-        check(0.0, "0 ms");
-        check(999.4, "999 ms");
-        check(999.6, "1.0 s");
-        check(12_345.0, "12.3 s");
-        check(99_949.0, "99.9 s");
-        check(125_000.0, "2 min 5 s");
-        check(3_780_000.0, "1 h 3 min");
+    fn a_range_names_its_unit_once() {
         let check = |from, to, expected: &str| assert_eq!(range(from, to), expected);
         check(11_000.0, 14_000.0, "11.0–14.0 s");
         check(800.0, 1_400.0, "800 ms–1.4 s");
-        check(5.0, 5.1, "5 ms");
-        check(125_000.0, 130_000.0, "2 min 5 s–2 min 10 s");
-    }
-
-    #[test]
-    fn odds_claim_no_certainty() {
-        assert_eq!([percent(1.0), percent(0.995), percent(0.876), percent(0.0)], ["> 99 %", "> 99 %", "88 %", "< 1 %"]);
+        check(50.0, 50.1, "50 ms");
+        check(125_000.0, 130_000.0, "2 min 05 s–2 min 10 s");
     }
 }

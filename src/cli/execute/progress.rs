@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-use super::forecast::{milliseconds, name, range, time};
+use super::forecast::{milliseconds, name, range};
 use super::summary::told;
 use crate::cli::terminal::Terminal;
 use crate::execute::{Ending, Event};
 use crate::plan::{Interval, Plan, Skip};
+use crate::report::format::duration as time;
 use crate::workflow::StepId;
 
 /// Shows an execution as it happens.

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::forecast::{milliseconds, name, path, range, time};
+use super::forecast::{milliseconds, name, path, range};
 use super::shown;
 use crate::execute::{Ending, Event, ExecutionOutcome, log};
 use crate::plan::{Plan, Run, StepIndex, Timeline};
 use crate::record::ExecutionId;
 use crate::redact::tail::last_lines;
+use crate::report::format::duration as time;
 use crate::workflow::StepId;
 
 /// How many lines of a failed step's output are shown.
