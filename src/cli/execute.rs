@@ -61,6 +61,9 @@ pub struct Args {
     /// Run this step and everything that waits for it; the others count as done
     #[arg(long, value_name = "STEP")]
     from: Option<String>,
+    /// When it fails, run the `undo` commands of the steps that had passed, the last one first
+    #[arg(long)]
+    undo: bool,
     /// Ask about manual steps instead of skipping them
     #[arg(long)]
     manual: bool,
@@ -127,6 +130,7 @@ fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflo
         directory: project.root.clone(),
         logs: logs.clone(),
         keep_going: args.keep_going,
+        undo: args.undo,
         grace: GRACE,
         ask: args.manual.then(|| Arc::new(ask) as _),
     };

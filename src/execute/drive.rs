@@ -1,5 +1,7 @@
 //! The loop that starts what the dispatcher names, waits for what happens next, and says so.
 
+mod undo;
+
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -28,6 +30,8 @@ pub(super) struct Drive<'a> {
     messages: Receiver<Message>,
     sender: Sender<Message>,
     logs: bool,
+    /// Steps that ran and passed, in the order of their ends.
+    passed: Vec<StepIndex>,
     pulls: u32,
     cancelled: bool,
 }
@@ -68,6 +72,7 @@ impl<'a> Drive<'a> {
             messages,
             sender,
             logs: true,
+            passed: Vec::new(),
             pulls: 0,
             cancelled: false,
         }
@@ -90,6 +95,9 @@ impl<'a> Drive<'a> {
                 break;
             }
             self.wait();
+        }
+        if self.options.undo && self.dispatcher.failed() > 0 && self.pulls == 0 {
+            self.undo();
         }
         self.finish()
     }
@@ -123,7 +131,7 @@ impl<'a> Drive<'a> {
             started_ms,
         });
         let process = match &planned.step.run {
-            Some(command) => self.spawn(start, command).map(Some),
+            Some(command) => self.spawn(start.step, &start.attempt.to_string(), start.slot, command).map(Some),
             None => self.ask(start).map(|()| None),
         };
         let process = match process {
@@ -139,10 +147,11 @@ impl<'a> Drive<'a> {
         );
     }
 
-    fn spawn(&mut self, start: Start, command: &str) -> Result<Process, String> {
-        let step = &self.plan.steps[start.step.at()].step;
+    /// Starts a command of a step; `attempt` is its number, or `undo`.
+    fn spawn(&mut self, step: StepIndex, attempt: &str, slot: u32, command: &str) -> Result<Process, String> {
+        let step = &self.plan.steps[step.at()].step;
         let log = if self.logs {
-            log::create(&self.options.logs, &step.id, start.attempt)
+            log::create(&self.options.logs, &step.id, attempt)
                 .map_err(|error| {
                     let what = format!("the output of `{}` is not kept: {error}", step.id);
                     (self.listen)(&Event::Warned { what });
@@ -151,16 +160,15 @@ impl<'a> Drive<'a> {
         } else {
             None
         };
-        let attempt = start.attempt.to_string();
         let mut env: Vec<(&str, &str)> = step.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         env.push(("MEOW_EXECUTION", &self.options.execution));
         env.push(("MEOW_STEP", step.id.as_str()));
-        env.push(("MEOW_ATTEMPT", &attempt));
+        env.push(("MEOW_ATTEMPT", attempt));
         let setting = Setting { directory: &self.options.directory, env: &env, log: log.as_ref() };
         let first_word = || command.split_whitespace().next().unwrap_or_default().escape_debug();
         let process = Process::start(command, &setting)
             .map_err(|error| format!("`{}` cannot be started: {error}", first_word()))?;
-        match process.watch(start.slot, self.sender.clone()) {
+        match process.watch(slot, self.sender.clone()) {
             Ok(()) => Ok(process),
             Err(error) => {
                 process.signal(Signal::KILL);
@@ -233,6 +241,9 @@ impl<'a> Drive<'a> {
         let now = self.clock.elapsed();
         let verdict = verdict(&ending);
         self.cancelled |= verdict == Verdict::Cancelled;
+        if verdict == Verdict::Passed {
+            self.passed.push(start.step);
+        }
         let step = self.plan.steps[start.step.at()].id().clone();
         let started_ms = self.since_began(started);
         (self.listen)(&Event::AttemptFinished {

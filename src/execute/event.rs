@@ -62,6 +62,15 @@ pub enum Event {
         /// Why: its condition, a failed need, manual, not selected.
         reason: String,
     },
+    /// The `undo` command of a step that had passed ended.
+    StepUndone {
+        /// The step.
+        step: StepId,
+        /// How long it ran.
+        duration_ms: f64,
+        /// How it ended.
+        ending: Ending,
+    },
     /// Something went wrong around the steps, such as a log that cannot be written.
     Warned {
         /// What.

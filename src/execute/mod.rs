@@ -32,6 +32,8 @@ pub struct Options {
     pub logs: PathBuf,
     /// Whether steps that do not depend on a failed one still start.
     pub keep_going: bool,
+    /// Whether a failed execution takes back what had passed, by the steps' `undo` commands.
+    pub undo: bool,
     /// What a stopped step gets to end by itself.
     pub grace: Duration,
     /// Asks a person whether a manual step is done; without it a manual step fails.

@@ -63,9 +63,11 @@ impl Recorder {
                 };
                 None
             }
-            Event::Started { .. } | Event::RetryScheduled { .. } | Event::StepSkipped { .. } | Event::Warned { .. } => {
-                None
-            }
+            Event::Started { .. }
+            | Event::RetryScheduled { .. }
+            | Event::StepSkipped { .. }
+            | Event::StepUndone { .. }
+            | Event::Warned { .. } => None,
         }
     }
 

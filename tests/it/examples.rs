@@ -8,6 +8,8 @@ use meow::cli::project::Project;
 use meow::cli::workflows;
 use meow::plan::{self, Hints, Limits};
 
+use crate::space::Space;
+
 #[test]
 fn every_example_is_read_planned_and_listed() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -38,4 +40,24 @@ fn every_example_is_read_planned_and_listed() {
         ("rust.toml", (3, 0)),
     ];
     assert_eq!(found, expected.map(|(name, counts)| (name.to_owned(), counts)).into());
+}
+
+#[test]
+fn examples_run_where_their_programs_are_everywhere() {
+    let space = Space::repository();
+    for (name, flags) in [
+        ("archive.toml", &[][..]),
+        ("patient.toml", &[]),
+        ("handoff.toml", &[]),
+        ("rust.toml", &["--dry-run"]),
+        ("rust-release.toml", &["--dry-run"]),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+        let text = fs::read_to_string(path).expect("an example");
+        space.write(&format!("examples/{name}"), &text);
+        space.meow_ok(&[&["execute", &format!("examples/{name}")], flags].concat());
+    }
+    let log = space.meow_ok(&["log", "--json"]);
+    let log: serde_json::Value = serde_json::from_str(&log).expect("JSON");
+    assert_eq!(log["executions"].as_array().map(Vec::len), Some(3), "the three that ran are remembered: {log}");
 }

@@ -213,6 +213,25 @@ fn events_tell_what_an_attempt_used() {
 }
 
 #[test]
+fn what_passed_is_taken_back_when_asked() {
+    let space = Space::repository();
+    workflow(
+        &space,
+        "ci",
+        &[
+            ("one", &[], "true", "undo = \"echo one >> undone\""),
+            ("two", &["one"], "true", "undo = \"echo $MEOW_STEP $MEOW_ATTEMPT >> undone; exit 3\""),
+            ("three", &["two"], "exit 4", "undo = \"echo three >> undone\""),
+        ],
+    );
+    assert_eq!((space.meow(&["execute"]).code, space.has("undone")), (1, false), "only when asked");
+    let said = space.meow(&["execute", "--undo", "--exit-code"]);
+    assert_eq!(said.code, 4, "the failure stays the failure: {said:?}");
+    assert_eq!(space.read("undone"), "two undo\none\n", "the last one first, and all of them");
+    assert!(said.err.contains("undo  two") && said.err.contains("failed with exit code 3"), "{}", said.err);
+}
+
+#[test]
 fn manual_steps_are_skipped_or_asked_about() {
     let space = Space::repository();
     workflow(&space, "ci", &[("sign", &[], "", "title = \"Sign it\""), ("ship", &["sign"], "touch shipped", "")]);

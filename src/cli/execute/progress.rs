@@ -61,6 +61,10 @@ impl<'a> Progress<'a> {
             Event::StepSkipped { step, reason } => {
                 self.say(&format!("skip  {}  {}", name(step.as_str()), name(reason)));
             }
+            Event::StepUndone { step, duration_ms, ending } => {
+                let how = if ending.passed() { String::new() } else { format!("  {}", told(ending)) };
+                self.say(&format!("undo  {}  {}{how}", name(step.as_str()), time(*duration_ms)));
+            }
             Event::Warned { what } => self.off_screen(|| self.terminal.warn(&name(what))),
             Event::Started { .. } | Event::Finished { .. } => {}
         }

@@ -1,6 +1,6 @@
 //! Measures what an execution costs in git, by encoding of the pages and by executions per segment.
 //!
-//! `cargo run --release --example segment_bytes [ROWS.jsonl.gz] [EXECUTIONS]` prints bytes per execution in the checkout and in the
+//! `cargo bench --bench segment_bytes -- [ROWS.jsonl.gz] [EXECUTIONS]` prints bytes per execution in the checkout and in the
 //! pack after `git gc`, one row an encoding. The rows are real ones where the file is given or
 //! `../shared/data/rust_steps.jsonl.gz` is there, else irregular generated ones.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement writes files, runs git and prints")]
@@ -39,7 +39,8 @@ const BATCHES: [usize; 3] = [1, 10, 100];
 const STEPS: usize = 10;
 
 fn main() -> Outcome<()> {
-    let mut args = std::env::args().skip(1);
+    // `cargo bench` adds `--bench`.
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let file = args.next().map_or_else(real_rows, PathBuf::from);
     let most: usize = args.next().map_or(Ok(2_000), |text| text.parse())?;
     let executions = executions(&file, most)?;
