@@ -16,6 +16,7 @@ use super::terminal::Terminal;
 use super::{Context, foresight, workflows};
 use crate::error::{Error, Kind, Result};
 use crate::execute::{Event, ExecutionOutcome, Options, Stop, execute};
+use crate::git::Repository;
 use crate::plan::{Limits, Plan, Selection, plan};
 use crate::record::{ExecutionId, PARTIAL};
 use crate::redact::inert;
@@ -113,14 +114,15 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflow, plan: &Plan) -> Result<u8> {
     let terminal = &context.terminal;
     let id = ExecutionId::from_bytes(context.settings.clock.random()?);
-    let (logs, temporary) = logs(project, id)?;
-    if project.repository.is_none() {
+    let repository = project.repository.as_ref();
+    if repository.is_none() {
         terminal.say("not in a git repository: nothing is remembered (`git init` changes that)");
     }
-    let repository = project.repository.as_ref();
     let trigger = if args.only.is_empty() && args.from.is_none() { "person" } else { PARTIAL };
     let mut recording =
         repository.and_then(|repository| Recording::start(repository, workflow, plan, id, trigger, context));
+    // A folder that takes no journal takes no output either, and a step that cannot write fails.
+    let (logs, temporary) = logs(repository.filter(|_| recording.is_some()), id)?;
     terminal.say(&forecast::line(plan));
     let stop = Stop::default();
     stop.on_signals().map_err(|error| Error::new(Kind::Bug, "no signal handlers").cause(error))?;
@@ -173,10 +175,10 @@ fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflo
     })
 }
 
-/// Returns the folder for the output of the steps, and whether it is a temporary one: outside a repository, or where the
+/// Returns the folder for the output of the steps, and whether it is a temporary one: without a repository, or where its
 /// git directory cannot be written.
-fn logs(project: &Project, id: ExecutionId) -> Result<(PathBuf, bool)> {
-    if let Some(repository) = &project.repository {
+fn logs(repository: Option<&Repository>, id: ExecutionId) -> Result<(PathBuf, bool)> {
+    if let Some(repository) = repository {
         let folder = repository.private_dir().join("logs").join(id.to_string());
         if std::fs::create_dir_all(&folder).is_ok() {
             return Ok((folder, false));
