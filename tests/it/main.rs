@@ -8,6 +8,7 @@ mod git_state;
 mod golden;
 mod hooks;
 mod import;
+mod import_formats;
 mod init;
 mod laws;
 mod learn;
