@@ -3,6 +3,7 @@
 
 pub mod analyze;
 pub mod commit;
+pub mod decisions;
 pub mod demo;
 pub mod execute;
 pub mod foresight;

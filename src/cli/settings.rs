@@ -54,6 +54,8 @@ pub struct Settings {
     pub color_err: bool,
     /// Whether a person watches: stderr is a terminal, and this is not CI.
     pub watched: bool,
+    /// Whether a person can be asked: both ends of the talk are a terminal.
+    pub asks: bool,
     /// Whether hooks record; `MEOW=0` switches them off.
     pub enabled: bool,
     /// The user's own folder for state such as keys.
@@ -104,6 +106,7 @@ impl Settings {
             color_out: wants(std::io::stdout().is_terminal()),
             color_err: wants(std::io::stderr().is_terminal()),
             watched: std::io::stderr().is_terminal() && !set("CI") && text("TERM").as_deref() != Some("dumb"),
+            asks: std::io::stderr().is_terminal() && std::io::stdin().is_terminal(),
             enabled: text("MEOW").as_deref() != Some("0"),
             state: path("XDG_STATE_HOME")
                 .or_else(|| home.as_ref().map(|home| home.join(".local/state")))
