@@ -8,6 +8,7 @@ mod execute;
 mod formulas;
 mod git_state;
 mod golden;
+mod help;
 mod hooks;
 mod import;
 mod init;
