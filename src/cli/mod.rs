@@ -4,6 +4,7 @@
 pub mod analyze;
 pub mod commit;
 pub mod completions;
+pub mod config;
 pub mod decisions;
 pub mod demo;
 pub mod execute;
@@ -64,6 +65,7 @@ enum Command {
     /// Commit records and what was learnt from them, and nothing else
     Commit(commit::Args),
     Completions(completions::Args),
+    Config(config::Args),
     Demo(demo::Args),
     Execute(execute::Args),
     /// What the installed hooks call
@@ -116,6 +118,12 @@ pub fn main() -> ExitCode {
     };
     let terminal = Terminal::new(&settings);
     let context = Context { settings, terminal };
+    // `config` shows what is wrong as its result; a hook keeps to its own business.
+    if !matches!(line.command, Command::Config(_) | Command::Hook(_)) {
+        for wrong in &context.settings.wrong {
+            context.terminal.warn(wrong);
+        }
+    }
     ExitCode::from(match dispatch(&line.command, &context) {
         Ok(code) => code,
         Err(error) if error.kind() == Kind::Closed => 0,
@@ -133,6 +141,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Analyze(args) => analyze::run(args, context),
         Command::Commit(args) => commit::run(args, context),
         Command::Completions(args) => completions::run(args, context),
+        Command::Config(args) => config::run(args, context),
         Command::Demo(args) => demo::run(args, context),
         Command::Execute(args) => execute::run(args, context),
         Command::Hook(args) => hook::run(args, context),
