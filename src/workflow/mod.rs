@@ -9,6 +9,7 @@ mod foreign;
 mod graph;
 mod nearest;
 mod quantity;
+pub mod schema;
 mod sheet;
 mod variables;
 

@@ -13,6 +13,7 @@ mod help;
 mod hooks;
 mod import;
 mod init;
+mod json;
 mod laws;
 mod learn;
 mod list;
