@@ -87,6 +87,10 @@ fn what_is_wrong_is_named_and_has_no_effect() {
     let said = space.meow(&["list"]);
     assert_eq!(said.code, 0);
     assert_eq!(said.err.matches("warning: .meow/config.toml").count(), 3, "{}", said.err);
+    std::fs::remove_file(space.root().join(".meow/config.toml")).expect("removed");
+    std::os::unix::fs::symlink("/dev/tty", space.root().join(".meow/config.toml")).expect("a link");
+    assert!(space.meow(&["config", "--validate"]).out.contains("it is no file"));
+    std::fs::remove_file(space.root().join(".meow/config.toml")).expect("removed");
     for (text, what) in [("slots = [", "not valid TOML"), (&"#".repeat(70_000), "larger than 64 KiB")] {
         space.write(".meow/config.toml", text);
         let said = space.meow(&["config", "--validate"]);

@@ -47,7 +47,7 @@ fn records(executions: usize, seed: u64) -> Vec<Record> {
 }
 
 /// Returns a project in which `retry` is recommended for `test`, and that recommendation's id.
-fn project() -> (Space, String) {
+pub fn project() -> (Space, String) {
     let space = remembers("one", &records(80, 21));
     space.write(FILE, TEXT);
     let id = listed(&space, false)["recommendations"][0]["id"].as_str().expect("a recommendation").to_owned();
@@ -177,10 +177,9 @@ fn dismissed_ones_are_hidden_until_that_is_taken_back() {
     assert!(said.err.contains("merge conflict"), "{}", said.err);
 }
 
-#[test]
-fn ten_executions_later_the_gain_that_came_is_stated() {
-    let (space, id) = project();
-    space.meow_ok(&["recommendations", "apply", &id, "--yes"]);
+/// Returns records of executions after every decision, in which each failed `test` passed at its second attempt; and how
+/// many did.
+fn later() -> (Vec<Record>, usize) {
     let mut later = records(12, 77);
     let mut turned = 0;
     for place in 0..later.len() {
@@ -196,23 +195,41 @@ fn ten_executions_later_the_gain_that_came_is_stated() {
             turned += 1;
         }
     }
+    (later, turned)
+}
+
+/// Commits the first `count` executions of these records.
+fn remember(space: &Space, records: &[Record], count: usize) {
+    let mut ids: Vec<_> = records.iter().map(|record| (record.execution.started_at, record.execution.id)).collect();
+    ids.sort();
+    ids.dedup();
+    let wanted = |record: &&Record| ids[..count].iter().any(|(_, id)| *id == record.execution.id);
+    let part: Vec<Record> = records.iter().filter(wanted).cloned().collect();
+    let bytes = segment::encode(&part).expect("encoded");
+    let place = segment::place(&part, "b1b2c3d4e5f6", part[0].execution.started_at, &bytes);
+    let file = space.root().join(".meow").join(place);
+    fs::create_dir_all(file.parent().expect("a folder")).expect("folders");
+    fs::write(&file, bytes).expect("written");
+    space.git(&["add", "."]);
+    space.git(&["commit", "--quiet", "--message=more"]);
+}
+
+/// Returns a project with an applied recommendation that twelve executions have verified.
+pub fn verified() -> Space {
+    let (space, id) = project();
+    space.meow_ok(&["recommendations", "apply", &id, "--yes"]);
+    remember(&space, &later().0, 12);
+    space
+}
+
+#[test]
+fn ten_executions_later_the_gain_that_came_is_stated() {
+    let (space, id) = project();
+    space.meow_ok(&["recommendations", "apply", &id, "--yes"]);
+    let (later, turned) = later();
     assert!(turned > 0, "the seed has failures");
     for (count, verified) in [(9, false), (12, true)] {
-        let mut ids: Vec<_> = later.iter().map(|record| (record.execution.started_at, record.execution.id)).collect();
-        ids.sort();
-        ids.dedup();
-        let part: Vec<Record> = later
-            .iter()
-            .filter(|record| ids[..count].iter().any(|(_, id)| *id == record.execution.id))
-            .cloned()
-            .collect();
-        let bytes = segment::encode(&part).expect("encoded");
-        let place = segment::place(&part, "b1b2c3d4e5f6", part[0].execution.started_at, &bytes);
-        let file = space.root().join(".meow").join(place);
-        fs::create_dir_all(file.parent().expect("a folder")).expect("folders");
-        fs::write(&file, bytes).expect("written");
-        space.git(&["add", "."]);
-        space.git(&["commit", "--quiet", "--message=more"]);
+        remember(&space, &later, count);
         let page = listed(&space, true);
         let verification = &page["decisions"][0]["verification"];
         assert_eq!(verification["executions"], count as u64, "{page:#}");

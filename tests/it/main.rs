@@ -18,6 +18,7 @@ mod laws;
 mod learn;
 mod list;
 mod null;
+mod outputs;
 mod pages;
 mod reading;
 mod recommend;

@@ -60,6 +60,10 @@ pub fn of_repository(directory: &Path) -> PathBuf {
 
 /// Reads a file of settings; one that is not there says nothing.
 pub fn read(path: &Path, shown: &str, origin: Origin) -> Layer {
+    // A link may lead to a device or a pipe, which must not be waited for.
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return Layer { wrong: vec![format!("{shown} is ignored: it is no file")], ..Layer::default() };
+    }
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes));
     match read {
