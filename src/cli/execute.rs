@@ -35,13 +35,12 @@ const GRACE: Duration = Duration::from_secs(5);
     after_help = "Examples:\n  meow execute ci\n  meow execute ci --var profile=release -j 4\n  meow execute ci --dry-run"
 )]
 pub struct Args {
-    /// The workflow: a name below .meow/workflows, or a file
-    #[arg(default_value = "ci")]
-    workflow: String,
+    /// The workflow: a name below .meow/workflows, or a file [default: the setting `workflow`, or ci]
+    workflow: Option<String>,
     /// Set a variable of the workflow
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, String)>,
-    /// Steps that may run at once [default: the processors of this machine]
+    /// Steps that may run at once [default: the setting `slots`, or the processors of this machine]
     #[arg(short = 'j', long, visible_alias = "jobs", value_parser = clap::value_parser!(u32).range(1..=4096))]
     slots: Option<u32>,
     /// Show the plan and the prediction, run nothing
@@ -94,7 +93,8 @@ fn variable(text: &str) -> Result<(String, String), String> {
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let project = context.project()?;
     let variables: BTreeMap<String, String> = args.variables.iter().cloned().collect();
-    let workflow = workflows::load(&project, &args.workflow, &variables)?;
+    let name = args.workflow.as_deref().unwrap_or(&context.settings.workflow);
+    let workflow = workflows::load(&project, name, &variables)?;
     for warning in &workflow.warnings {
         context.terminal.warn(&warning.to_string());
     }
@@ -118,6 +118,10 @@ fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflo
     if repository.is_none() {
         terminal.say("not in a git repository: nothing is remembered (`git init` changes that)");
     }
+    if !context.settings.record {
+        terminal.detail("not recorded: the setting `record` is false");
+    }
+    let repository = repository.filter(|_| context.settings.record);
     let trigger = if args.only.is_empty() && args.from.is_none() { "person" } else { PARTIAL };
     let mut recording =
         repository.and_then(|repository| Recording::start(repository, workflow, plan, id, trigger, context));

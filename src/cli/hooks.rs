@@ -9,7 +9,7 @@ use crate::git::{HookState, Repository};
 /// What was typed behind `meow hooks`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  meow hooks install    # from now on every commit carries the records of its executions"
+    after_help = "Examples:\n  meow hooks install      # from now on every commit carries the records of its executions\n  meow hooks status\n  meow hooks uninstall"
 )]
 pub struct Args {
     #[command(subcommand)]

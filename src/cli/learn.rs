@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::Context;
 use super::history::history;
+use super::recommendations::{Decided, decided, decisions_table};
+use super::{Context, decisions};
 use crate::error::{Error, Result};
 use crate::learn::{self, Knowledge, State, WorkflowPattern};
-use crate::recommend::{Advice, recommend};
-use crate::report;
+use crate::recommend::{ActionKind, Advice, recommend};
+use crate::report::document::{Block, words};
+use crate::report::{self, Document};
 use crate::store;
 
 /// Learn from what is recorded: show patterns, and write them for the next execution
@@ -40,6 +42,8 @@ struct Learnt<'a> {
     schema_version: u32,
     #[serde(flatten)]
     knowledge: &'a Knowledge,
+    /// Recommendations of this project that were applied, and what came of them.
+    decisions: &'a [Decided<'a>],
     written: Vec<String>,
 }
 
@@ -49,10 +53,14 @@ struct Learnt<'a> {
 /// No repository is here and no path is named, or git, the store or the output fails.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let project = context.project()?;
+    let taken = decisions::decisions(&project, context);
+    let mut applied = Vec::new();
     let (knowledge, written) = if project.repository.is_some() {
         let own = history(&[], context)?;
         let (state, known) = learn::learn(State::default(), &own);
         let advice = recommend(&known, &own);
+        applied = decided(&taken, &known, &own);
+        applied.retain(|one| one.is(ActionKind::Applied));
         let knowledge = if args.paths.is_empty() {
             known
         } else {
@@ -70,15 +78,32 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         (learn::learn(State::default(), &history(&args.paths, context)?).1, Vec::new())
     };
     if args.json {
-        context.terminal.result(&report::json(&Learnt { schema_version: 1, knowledge: &knowledge, written }))?;
+        context.terminal.result(&report::json(&Learnt {
+            schema_version: 1,
+            knowledge: &knowledge,
+            decisions: &applied,
+            written,
+        }))?;
     } else {
-        context.terminal.result(&report::text(&report::analysis(knowledge, None).document()))?;
+        let page = report::analysis(knowledge, None).document();
+        context.terminal.result(&report::text(&with_decisions(page, &applied)))?;
         if let [first, rest @ ..] = written.as_slice() {
             let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
             context.terminal.say(&format!("wrote .meow/{first}{more}; `meow recommendations` says what to change"));
         }
     }
     Ok(0)
+}
+
+/// Returns the page with what applied recommendations came to, where there are any.
+fn with_decisions(page: Document, applied: &[Decided]) -> Document {
+    if applied.is_empty() {
+        return page;
+    }
+    let note = "expected and realised gain of applied recommendations: median and 90 % interval.";
+    page.with(Block::Title(vec![words("Decisions")]))
+        .with(Block::Table(decisions_table(applied)))
+        .with(Block::Note(vec![words(note)]))
 }
 
 /// Writes patterns and recommendations; returns the paths below `.meow`. Recommendations that no longer hold go.

@@ -3,6 +3,9 @@
 
 pub mod analyze;
 pub mod commit;
+pub mod completions;
+pub mod config;
+pub mod decisions;
 pub mod demo;
 pub mod execute;
 pub mod foresight;
@@ -16,6 +19,7 @@ pub mod learn;
 pub mod list;
 pub mod log;
 pub mod machine;
+pub mod man;
 pub mod page;
 pub mod project;
 pub mod recommendations;
@@ -30,7 +34,7 @@ pub mod workflows;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::{Kind, Result};
 use project::Project;
@@ -44,6 +48,7 @@ use terminal::Terminal;
     version,
     about = "Runs a project's workflows, remembers every execution in git, and plans the next one with what it learnt.",
     propagate_version = true,
+    after_help = "Examples:\n  meow init --hooks\n  meow execute ci\n  meow report --base main",
     max_term_width = 100
 )]
 pub struct Line {
@@ -59,6 +64,8 @@ enum Command {
     Analyze(analyze::Args),
     /// Commit records and what was learnt from them, and nothing else
     Commit(commit::Args),
+    Completions(completions::Args),
+    Config(config::Args),
     Demo(demo::Args),
     Execute(execute::Args),
     /// What the installed hooks call
@@ -72,6 +79,7 @@ enum Command {
     Learn(learn::Args),
     List(list::Args),
     Log(log::Args),
+    Man(man::Args),
     Recommendations(recommendations::Args),
     Report(report::Args),
     Status(status::Args),
@@ -110,6 +118,12 @@ pub fn main() -> ExitCode {
     };
     let terminal = Terminal::new(&settings);
     let context = Context { settings, terminal };
+    // `config` shows what is wrong as its result; a hook keeps to its own business.
+    if !matches!(line.command, Command::Config(_) | Command::Hook(_)) {
+        for wrong in &context.settings.wrong {
+            context.terminal.warn(wrong);
+        }
+    }
     ExitCode::from(match dispatch(&line.command, &context) {
         Ok(code) => code,
         Err(error) if error.kind() == Kind::Closed => 0,
@@ -117,10 +131,17 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// Returns the command line as it is declared: help, manual pages and completions come from it.
+pub fn command() -> clap::Command {
+    Line::command()
+}
+
 fn dispatch(command: &Command, context: &Context) -> Result<u8> {
     match command {
         Command::Analyze(args) => analyze::run(args, context),
         Command::Commit(args) => commit::run(args, context),
+        Command::Completions(args) => completions::run(args, context),
+        Command::Config(args) => config::run(args, context),
         Command::Demo(args) => demo::run(args, context),
         Command::Execute(args) => execute::run(args, context),
         Command::Hook(args) => hook::run(args, context),
@@ -130,6 +151,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Learn(args) => learn::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Log(args) => log::run(args, context),
+        Command::Man(args) => man::run(args, context),
         Command::Recommendations(args) => recommendations::run(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Status(args) => status::run(args, context),

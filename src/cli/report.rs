@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::history::history;
 use super::page::{self, Format, Since};
-use super::{Context, sources};
+use super::{Context, decisions, recommendations, sources};
 use crate::error::{Error, Result};
 use crate::git::Repository;
 use crate::learn;
@@ -51,11 +51,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     };
     let format = if args.json { Format::Json } else { args.format };
     let (_, knowledge) = learn::learn(learn::State::default(), &history);
-    let advice = recommend::recommend(&knowledge, &history);
+    let taken = decisions::decisions(&context.project()?, context);
+    let advice = taken.open(recommend::recommend(&knowledge, &history));
     if args.paths.is_empty() {
         let repository = context.project()?.repository.ok_or_else(|| Error::git("the repository is gone"))?;
         let (sides, names) = sides(args.base.as_deref(), &repository, &history, context)?;
-        let comparison = report::compare(&history, &sides, names, &knowledge, &advice);
+        let accepted = taken.accepted(recommendations::DURATION);
+        let comparison = report::compare(&history, &sides, names, &knowledge, &advice, &accepted);
         page::show(&comparison, &comparison.document(), format, context)?;
     } else {
         let losses = report::losses(&history, &advice);

@@ -1,15 +1,21 @@
 //! What was typed and what the environment says, resolved once into plain values; the only reader of the environment.
 
+pub mod files;
+pub mod keys;
+
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
+use files::{Layer, Origin};
+use keys::KEYS;
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
@@ -23,9 +29,9 @@ pub struct Flags {
     /// Say more about what is done
     #[arg(short, long, global = true, help_heading = "Global options")]
     verbose: bool,
-    /// When to use colour
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, help_heading = "Global options")]
-    color: Color,
+    /// When to use colour [default: auto]
+    #[arg(long, global = true, value_enum, help_heading = "Global options")]
+    color: Option<Color>,
 }
 
 /// When to use colour.
@@ -37,6 +43,17 @@ pub enum Color {
     Always,
     /// Never
     Never,
+}
+
+/// One setting as it holds, and who said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// Its value; absent where nobody set it.
+    pub value: Option<String>,
+    /// Who set it.
+    pub origin: Origin,
+    /// The flag, the variable, or file and line.
+    pub place: Option<String>,
 }
 
 /// Everything that does not change while the program runs.
@@ -54,20 +71,30 @@ pub struct Settings {
     pub color_err: bool,
     /// Whether a person watches: stderr is a terminal, and this is not CI.
     pub watched: bool,
+    /// Whether a person can be asked: both ends of the talk are a terminal.
+    pub asks: bool,
     /// Whether hooks record; `MEOW=0` switches them off.
     pub enabled: bool,
     /// The user's own folder for state such as keys.
     pub state: Option<PathBuf>,
     /// The user's home folder.
     pub home: Option<PathBuf>,
-    /// The key of hashed names, from `MEOW_KEY`.
+    /// The key of hashed names.
     pub key: Option<String>,
     /// The index a running git hook works on, from `GIT_INDEX_FILE`.
     pub git_index: Option<PathBuf>,
     /// The git directory a running git hook works for, from `GIT_DIR`.
     pub git_dir: Option<PathBuf>,
-    /// Slots, from `MEOW_SLOTS`.
+    /// Slots.
     pub slots: Option<u32>,
+    /// Whether executions are remembered.
+    pub record: bool,
+    /// The workflow that is executed where none is named.
+    pub workflow: String,
+    /// Every setting that files may hold, by name, with its origin.
+    pub resolved: BTreeMap<&'static str, Resolved>,
+    /// What is wrong in the files of settings.
+    pub wrong: Vec<String>,
     /// The clock.
     pub clock: Clock,
     /// This program's own file.
@@ -89,14 +116,15 @@ impl Settings {
         if !directory.is_dir() {
             return Err(Error::request(format!("-C {} is not a folder", directory.display())));
         }
-        let wants = |terminal: bool| match flags.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => {
-                set("CLICOLOR_FORCE") || (terminal && !set("NO_COLOR") && text("TERM").as_deref() != Some("dumb"))
-            }
-        };
         let home = path("HOME");
+        let user = path("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
+        let (resolved, wrong) = layers(flags, &directory, user.map(|user| user.join("meow/config.toml")))?;
+        let value = |name: &str| resolved[name].value.clone();
+        let wants = |terminal: bool| match value("color").as_deref() {
+            Some("always") => true,
+            Some("never") => false,
+            _ => set("CLICOLOR_FORCE") || (terminal && !set("NO_COLOR") && text("TERM").as_deref() != Some("dumb")),
+        };
         Ok(Self {
             directory,
             quiet: flags.quiet,
@@ -104,16 +132,21 @@ impl Settings {
             color_out: wants(std::io::stdout().is_terminal()),
             color_err: wants(std::io::stderr().is_terminal()),
             watched: std::io::stderr().is_terminal() && !set("CI") && text("TERM").as_deref() != Some("dumb"),
+            asks: std::io::stderr().is_terminal() && std::io::stdin().is_terminal(),
             enabled: text("MEOW").as_deref() != Some("0"),
             state: path("XDG_STATE_HOME")
                 .or_else(|| home.as_ref().map(|home| home.join(".local/state")))
                 .map(|state| state.join("meow")),
             home,
-            key: text("MEOW_KEY"),
+            key: value("key"),
             // Relative ones count from the folder in which git started the hook.
             git_index: text("GIT_INDEX_FILE").map(|index| here.join(index)),
             git_dir: text("GIT_DIR").map(|folder| here.join(folder)),
-            slots: slots(text("MEOW_SLOTS"))?,
+            slots: value("slots").and_then(|slots| slots.parse().ok()),
+            record: value("record").as_deref() != Some("false"),
+            workflow: value("workflow").unwrap_or_else(|| "ci".to_owned()),
+            resolved,
+            wrong,
             clock: clock(text("MEOW_CLOCK"))?,
             program: env::current_exe()
                 .map_err(|error| Error::new(Kind::Bug, "this program does not find itself").cause(error))?,
@@ -134,11 +167,38 @@ impl Settings {
     }
 }
 
-fn slots(value: Option<String>) -> Result<Option<u32>> {
-    value.map_or(Ok(None), |value| match value.parse() {
-        Ok(slots) if slots > 0 => Ok(Some(slots)),
-        _ => Err(Error::request(format!("MEOW_SLOTS=`{}` is not a positive number", value.escape_debug()))),
-    })
+/// Returns every setting from the first that says something: flag, variable, repository, user.
+fn layers(
+    flags: &Flags,
+    directory: &Path,
+    user: Option<PathBuf>,
+) -> Result<(BTreeMap<&'static str, Resolved>, Vec<String>)> {
+    let repository = files::read(&files::of_repository(directory), ".meow/config.toml", Origin::Repo);
+    let user = user.map_or_else(Layer::default, |path| files::read(&path, &path.display().to_string(), Origin::User));
+    let mut resolved = BTreeMap::new();
+    for key in KEYS {
+        let flag = flags.color.filter(|_| key.name == "color").and_then(|color| color.to_possible_value());
+        let by = |value: String, origin: Origin, place: &str| Resolved {
+            value: Some(value),
+            origin,
+            place: Some(place.to_owned()),
+        };
+        let held =
+            |layer: &Layer, origin| layer.values.get(key.name).map(|(value, place)| by(value.clone(), origin, place));
+        let variable = text(key.variable);
+        if let Some(value) = variable.as_ref().filter(|value| !key.holds.allows(value)) {
+            let what = format!("{}=`{}` has to be {}", key.variable, value.escape_debug(), key.holds.words());
+            return Err(Error::request(what));
+        }
+        let value = flag
+            .map(|value| by(value.get_name().to_owned(), Origin::Flag, "--color"))
+            .or_else(|| variable.map(|value| by(value, Origin::Env, key.variable)))
+            .or_else(|| held(&repository, Origin::Repo))
+            .or_else(|| held(&user, Origin::User))
+            .unwrap_or(Resolved { value: None, origin: Origin::Default, place: None });
+        resolved.insert(key.name, value);
+    }
+    Ok((resolved, repository.wrong.into_iter().chain(user.wrong).collect()))
 }
 
 /// Reads `MEOW_CLOCK`: a time and a seed, `2026-11-22T10:15:00Z#7`, for repeatable runs.

@@ -75,6 +75,24 @@ impl Terminal {
         self.line(&format!("{}: {what}", self.painted("33", "warning")));
     }
 
+    /// Asks a person a question, also when quiet; returns whether the answer was yes.
+    ///
+    /// # Errors
+    /// The answer cannot be read.
+    pub fn ask(&self, question: &str) -> Result<bool> {
+        self.line(&format!("{question} [y/n]"));
+        let mut answer = String::new();
+        while io::stdin().read_line(&mut answer).map_err(|error| Error::store("no answer").cause(error))? > 0 {
+            match answer.trim().to_ascii_lowercase().as_str() {
+                "y" | "yes" => return Ok(true),
+                "n" | "no" => return Ok(false),
+                _ => self.line("please answer y or n"),
+            }
+            answer.clear();
+        }
+        Ok(false)
+    }
+
     /// Says an error with its hint; returns its exit code.
     pub fn fail(&self, error: &Error) -> u8 {
         self.line(&format!("{}: {error}", self.painted("31", "error")));

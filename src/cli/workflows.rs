@@ -116,6 +116,14 @@ fn found(project: &Project, path: PathBuf) -> Found {
     Found { name, file, dialect: if foreign { Dialect::Foreign } else { Dialect::Own }, path }
 }
 
+/// Returns the workflow file that calls itself `name`, which is how its executions are recorded.
+///
+/// # Errors
+/// A folder of workflows cannot be read.
+pub fn recorded_as(project: &Project, name: &str) -> Result<Option<Found>> {
+    Ok(by_formula(&list(project)?, name))
+}
+
 fn by_formula(known: &[Found], name: &str) -> Option<Found> {
     let says = |found: &&Found| read(found).ok().and_then(|source| workflow::formula(&source)).as_deref() == Some(name);
     known.iter().find(says).cloned()

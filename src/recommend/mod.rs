@@ -1,5 +1,6 @@
 //! What to change, with evidence, gain, confidence and risk.
 
+pub mod action;
 mod always_fails;
 mod case;
 mod dominant;
@@ -7,11 +8,16 @@ mod gain;
 mod retry;
 mod slots;
 mod timeout;
+pub mod verify;
 pub mod words;
 
 use serde::{Deserialize, Serialize};
 
+pub use action::{Action, ActionKind, Decisions, Edit, Life};
+pub use verify::{Verification, verify};
+
 use crate::learn::Knowledge;
+use crate::record::Digest;
 use crate::scan::History;
 
 /// Returns what to change, the highest priority first; nothing whose gain may well be zero (5 % quantile).
@@ -26,6 +32,18 @@ pub fn recommend(knowledge: &Knowledge, history: &History) -> Vec<Advice> {
     });
     advice.sort_by(|a, b| b.priority.total_cmp(&a.priority).then(a.id.cmp(&b.id)));
     advice
+}
+
+/// Returns the hash of the command that the step had in the latest execution behind an advice.
+pub fn proven_command(advice: &Advice, history: &History) -> Option<Digest> {
+    let step = history.names.find(advice.step.as_deref()?)?;
+    let latest = advice.evidence.first()?;
+    let attempts = &history.attempts;
+    let is_proof = |row: &usize| {
+        let execution = history.executions.id[attempts.execution[*row] as usize];
+        attempts.step[*row] == step && execution.to_string() == *latest
+    };
+    (0..attempts.len()).find(is_proof).and_then(|row| attempts.command[row])
 }
 
 /// A proposed change; one file under `.meow/recommendations`.

@@ -10,7 +10,7 @@
 use serde::Serialize;
 
 use super::losses::{Open, open};
-use super::series::{self, Runs, Series};
+use super::series::{self, Accepted, Runs, Series};
 use super::sides::Side;
 use super::statistics;
 use crate::learn::Knowledge;
@@ -178,14 +178,17 @@ impl Comparison {
 }
 
 /// Returns the page that sets the head's executions against the base's.
+///
+/// Where a new level was accepted, the base's durations from before then do not count.
 pub fn compare(
     history: &History,
     sides: &[Option<Side>],
     names: Names,
     knowledge: &Knowledge,
     advice: &[Advice],
+    accepted: &Accepted,
 ) -> Comparison {
-    let found = series::collect(history, sides);
+    let found = series::collect(history, sides, accepted);
     let all = || found.values().flat_map(|steps| steps.values());
     let comparisons = all().filter(|series| testable(series)).count();
     let failing = found.values().flatten().filter(|(step, series)| step.is_some() && fails(series)).count();

@@ -2,6 +2,7 @@
 
 pub mod analysis;
 pub mod compare;
+pub mod diff;
 pub mod document;
 pub mod executions;
 pub mod losses;
@@ -18,6 +19,7 @@ pub use document::Document;
 pub use executions::{Log, Single, Status, find, log, single, status};
 pub use losses::{Losses, losses};
 pub use markdown::{LIMIT, MARKER, markdown};
+pub use series::Accepted;
 pub use sides::{Side, Sources, by_source, by_week};
 pub use text::text;
 

@@ -43,8 +43,12 @@ pub(super) enum Tree {
 /// Series by workflow, then by step; the entry without a step is the whole workflow.
 pub(super) type ByWorkflow = BTreeMap<String, BTreeMap<Option<String>, Series>>;
 
+/// Since when, in milliseconds since 1970, the level of a workflow's step counts as the norm; of the workflow as a whole
+/// without a step.
+pub type Accepted = BTreeMap<(String, Option<String>), i64>;
+
 /// Returns the series of all workflows that have an execution on a side.
-pub(super) fn collect(history: &History, sides: &[Option<Side>]) -> ByWorkflow {
+pub(super) fn collect(history: &History, sides: &[Option<Side>], accepted: &Accepted) -> ByWorkflow {
     let mut found = ByWorkflow::new();
     let executions = &history.executions;
     for (place, side) in sides.iter().enumerate() {
@@ -53,12 +57,19 @@ pub(super) fn collect(history: &History, sides: &[Option<Side>]) -> ByWorkflow {
             continue;
         }
         let workflow = history.names.text(executions.workflow[place]).to_owned();
-        let runs = found.entry(workflow).or_default().entry(None).or_default().side(side);
+        let runs = found.entry(workflow.clone()).or_default().entry(None).or_default().side(side);
         runs.end(executions.outcome[place], tree(history, place));
-        runs.measure(executions.outcome[place], executions.machine[place], executions.duration_ms[place]);
+        let key = (workflow, None);
+        if side == Side::Head || accepted.get(&key).is_none_or(|since| executions.started_ms[place] >= *since) {
+            runs.measure(executions.outcome[place], executions.machine[place], executions.duration_ms[place]);
+        }
     }
     let mut steps: BTreeMap<(Name, Name), Series> = BTreeMap::new();
     let attempts = &history.attempts;
+    let named = |((workflow, step), since): (&(String, Option<String>), &i64)| {
+        Some(((history.names.find(workflow)?, history.names.find(step.as_deref()?)?), *since))
+    };
+    let since: BTreeMap<(Name, Name), i64> = accepted.iter().filter_map(named).collect();
     let last = last_attempts(history);
     for (index, last) in last.into_iter().enumerate() {
         let place = attempts.execution[index] as usize;
@@ -67,7 +78,10 @@ pub(super) fn collect(history: &History, sides: &[Option<Side>]) -> ByWorkflow {
         if last {
             runs.end(attempts.outcome[index], tree(history, place));
         }
-        runs.measure(attempts.outcome[index], executions.machine[place], attempts.duration_ms[index]);
+        let since = since.get(&(executions.workflow[place], attempts.step[index]));
+        if side == Side::Head || since.is_none_or(|since| executions.started_ms[place] >= *since) {
+            runs.measure(attempts.outcome[index], executions.machine[place], attempts.duration_ms[index]);
+        }
     }
     for ((workflow, step), series) in steps {
         let workflow = found.entry(history.names.text(workflow).to_owned()).or_default();

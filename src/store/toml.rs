@@ -30,6 +30,20 @@ pub fn put(meow: &Path, kind: &str, id: &str, value: &impl Serialize) -> Result<
     Ok(path)
 }
 
+/// Writes `.meow/<kind>/<id>.toml`, which is never changed afterwards. Returns its path.
+///
+/// # Errors
+/// There is one already, the value has no TOML form or is too large, or the file cannot be written.
+pub fn add(meow: &Path, kind: &str, id: &str, value: &impl Serialize) -> Result<PathBuf> {
+    let path = place(meow, kind, id);
+    let refuse = || Error::store(format!("{} cannot be written", path.display()));
+    let text = ::toml::to_string(value).map_err(|error| refuse().cause(error))?;
+    if text.len() > MAX_BYTES {
+        return Err(refuse().cause(format!("it would be larger than {} KiB", MAX_BYTES >> 10)));
+    }
+    if files::write_new(&path, text.as_bytes())? { Ok(path) } else { Err(refuse().cause("it is there already")) }
+}
+
 /// Returns the document, or `None` where there is none.
 ///
 /// # Errors

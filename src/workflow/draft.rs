@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 128;
 const MOST_NEEDS: usize = 10_000;
 /// Most tries of one step.
 const MOST_ATTEMPTS: i64 = 100;
-const STEP_KEYS: [&str; 13] = [
+pub(super) const STEP_KEYS: [&str; 13] = [
     "id",
     "title",
     "description",

@@ -4,10 +4,12 @@ mod condition;
 mod definition;
 mod document;
 mod draft;
+pub mod edit;
 mod foreign;
 mod graph;
 mod nearest;
 mod quantity;
+pub mod schema;
 mod sheet;
 mod variables;
 
@@ -24,6 +26,11 @@ pub use sheet::formula;
 pub use variables::Variable;
 
 use crate::error::Result;
+
+/// Returns the duration that a text such as `90s`, `20m` or `1h 30m` means; `None` where it means none.
+pub fn duration(text: &str) -> Option<Duration> {
+    quantity::duration(text).ok()
+}
 
 /// Returns the workflow that a file states, put together with those it extends, with its variables filled in.
 ///

@@ -8,7 +8,7 @@ use super::variables::{self, Variable};
 use super::{Warning, definition, foreign};
 use crate::error::Result;
 
-const KEYS: [&str; 7] = ["formula", "description", "version", "type", "vars", "steps", "extends"];
+pub(super) const KEYS: [&str; 7] = ["formula", "description", "version", "type", "vars", "steps", "extends"];
 /// Keys of the Gas Town family that are read.
 const FOREIGN_KEYS: [&str; 8] =
     ["inputs", "legs", "synthesis", "compose", "template", "advice", "pointcuts", "prompts"];

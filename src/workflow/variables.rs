@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 
 /// Bytes that all texts of a workflow together may have once variables are filled in.
 const MOST_FILLED: usize = 32 << 20;
+/// What a variable's table may hold.
+pub(super) const KEYS: [&str; 6] = ["description", "default", "required", "enum", "pattern", "record"];
 
 /// A declared variable.
 #[derive(Debug, Clone)]
@@ -73,7 +75,7 @@ fn short(table: &Table<'_, '_>, default: Option<String>, line: usize) -> Variabl
 
 fn declared(table: &Table<'_, '_>) -> Result<Variable> {
     let own = table.page.own();
-    let mut known = vec!["description", "default", "required", "enum", "pattern", "record"];
+    let mut known = KEYS.to_vec();
     if !own {
         known.extend(["type", "required_unless"]);
     }

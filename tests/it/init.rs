@@ -111,3 +111,35 @@ fn init_works_without_git_and_refuses_a_false_folder() {
     }
     assert!(space.home().is_dir());
 }
+
+#[test]
+fn agents_are_told_once_and_undo_takes_it_back() {
+    for held in [None, Some("# Agents\n\nBe kind.\n"), Some("no line end")] {
+        let space = Space::repository();
+        if let Some(held) = held {
+            space.write("AGENTS.md", held);
+        }
+        let before = tree(&space.root());
+        assert!(space.meow_ok(&["init", "--agents"]).contains("wrote AGENTS.md"));
+        let text = space.read("AGENTS.md");
+        assert!(text.starts_with(held.unwrap_or_default()), "{text}");
+        let commands: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("- `meow ")).collect();
+        assert_eq!(commands.len(), 5, "{text}");
+        assert!(space.meow_ok(&["init", "--agents"]).contains("kept  AGENTS.md"));
+        assert_eq!(space.read("AGENTS.md"), text);
+        space.write("AGENTS.md", &text.replace("one by one", "alone"));
+        space.meow_ok(&["init", "--agents"]);
+        assert_eq!(space.read("AGENTS.md"), text, "an older section is written anew");
+        space.meow_ok(&["init", "--undo"]);
+        let mut after = tree(&space.root());
+        if held == Some("no line end") {
+            // The line end that the section needed above it stays.
+            after.insert("AGENTS.md".into(), b"no line end".to_vec());
+        }
+        assert_eq!(after, before);
+    }
+    let space = Space::repository();
+    space.write("AGENTS.md", "<!-- meow:end -->\n");
+    let said = space.meow(&["init", "--agents"]);
+    assert_eq!((said.code, space.read("AGENTS.md").as_str()), (2, "<!-- meow:end -->\n"), "{}", said.err);
+}

@@ -17,7 +17,7 @@ fn knowledge(records: &[Record]) -> Knowledge {
 }
 
 /// Returns a chain of `build` and `test` with these traits of `test`.
-fn chain(executions: usize, sigma: f64, broken_trees: f64, flaky: f64) -> Shape {
+pub fn chain(executions: usize, sigma: f64, broken_trees: f64, flaky: f64) -> Shape {
     let step = |id: &str, needs: Vec<usize>, broken_trees: f64, flaky: f64| Made {
         id: id.into(),
         needs,
@@ -151,7 +151,7 @@ fn projects_with_one_workflow_name_stay_apart() {
 }
 
 /// Returns a repository of `project`, whose first commit has that name, in which these records are committed.
-fn remembers(project: &str, records: &[Record]) -> Space {
+pub fn remembers(project: &str, records: &[Record]) -> Space {
     let space = Space::repository();
     space.git(&["commit", "--quiet", "--amend", "--message", project]);
     let bytes = segment::encode(records).expect("encoded");

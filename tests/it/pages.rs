@@ -7,7 +7,7 @@ use meow::learn::Knowledge;
 use meow::recommend::{Advice, Gain, Risk};
 use meow::record::{Attempt, Digest, Execution, ExecutionId, Outcome, Record, Source};
 use meow::report::compare::DurationVerdict;
-use meow::report::{self, Comparison, LIMIT, MARKER, Names, Side, Sources, compare};
+use meow::report::{self, Accepted, Comparison, LIMIT, MARKER, Names, Side, Sources, compare};
 use meow::scan::{Collector, History};
 
 use crate::golden::golden;
@@ -106,7 +106,7 @@ fn branch(runs: u64, slower: f64) -> (History, Vec<Option<Side>>) {
 fn page(runs: u64, slower: f64, advice: &[Advice]) -> Comparison {
     let (history, sides) = branch(runs, slower);
     let names = Names { base: "main".into(), head: "this branch".into() };
-    compare(&history, &sides, names, &Knowledge::default(), advice)
+    compare(&history, &sides, names, &Knowledge::default(), advice, &Accepted::new())
 }
 
 fn advice(title: &str, workflow: &str) -> Advice {
@@ -255,7 +255,7 @@ fn strangers_names_stay_names() {
     }
     let scanned = collector.finish();
     let documents = [
-        compare(&history, &sides, names, &Knowledge::default(), &advice).document(),
+        compare(&history, &sides, names, &Knowledge::default(), &advice, &Accepted::new()).document(),
         report::losses(&scanned, &advice).document(),
         report::log(&history, 1_000, None).document(),
         report::single(&history, 0, Some(HOSTILE[4].to_owned())).document(),
@@ -306,7 +306,8 @@ fn five_thousand_steps_fit_into_a_comment() {
     let history = History::from_records("project", &records);
     let sides: Vec<_> = (0..12).map(|place| Some(if place < 6 { Side::Base } else { Side::Head })).collect();
     let names = Names { base: "main".into(), head: "this branch".into() };
-    let page = report::markdown(&compare(&history, &sides, names, &Knowledge::default(), &[]).document());
+    let page =
+        report::markdown(&compare(&history, &sides, names, &Knowledge::default(), &[], &Accepted::new()).document());
     assert!(page.chars().count() <= LIMIT, "{}", page.chars().count());
     assert!(page.contains("more rows"), "the page says that it is cut");
     assert!(page.ends_with("</sub>\n"), "the end stays");

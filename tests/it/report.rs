@@ -2,8 +2,8 @@
 
 use meow::learn::Knowledge;
 use meow::record::{Outcome, Record};
-use meow::report::compare::{DurationVerdict, FailureVerdict};
-use meow::report::{Comparison, Names, Side, compare};
+use meow::report::compare::{Change, DurationVerdict, FailureVerdict};
+use meow::report::{Accepted, Comparison, Names, Side, compare};
 use meow::scan::History;
 
 use crate::null::{self, Draw, Made, Shape, null_history};
@@ -17,7 +17,7 @@ fn split(records: &[Record], from: usize) -> Comparison {
     let history = History::from_records("project", records);
     let sides: Vec<Option<Side>> =
         (0..history.executions.len()).map(|place| Some(if place < from { Side::Base } else { Side::Head })).collect();
-    compare(&history, &sides, names(), &Knowledge::default(), &[])
+    compare(&history, &sides, names(), &Knowledge::default(), &[], &Accepted::new())
 }
 
 /// Returns a chain of `steps` steps of four seconds, all on one machine class.
@@ -120,4 +120,27 @@ fn a_step_that_begins_to_fail_is_always_found() {
         .count();
     println!("a step that begins to fail found in {found} of 100");
     assert_eq!(found, 100);
+}
+
+#[test]
+fn an_accepted_level_is_the_norm_from_then_on() {
+    let records = null::history(&chain(2, 60, 0.05), &mut Draw::new(3));
+    let slower = changed(records, 20, |record| {
+        record.attempt.duration_ms = record.attempt.duration_ms.map(|ms| ms * 2.0);
+    });
+    let history = History::from_records("project", &slower);
+    let sides: Vec<Option<Side>> =
+        (0..60).map(|place| Some(if place < 40 { Side::Base } else { Side::Head })).collect();
+    let verdicts = |accepted: &Accepted| {
+        let page = compare(&history, &sides, names(), &Knowledge::default(), &[], accepted);
+        page.workflows[0].steps.iter().map(|step| step.change.clone()).collect::<Vec<_>>()
+    };
+    let since = history.executions.started_ms[20];
+    let key = |step: &str| ("ci".to_owned(), Some(step.to_owned()));
+    let (before, after) = (verdicts(&Accepted::new()), verdicts(&Accepted::from([(key("step-1"), since)])));
+    let runs = |change: &Change| change.base.duration_ms.expect("measured").n;
+    assert_eq!(before.iter().map(runs).collect::<Vec<_>>(), [40, 40]);
+    assert_eq!(after.iter().map(runs).collect::<Vec<_>>(), [40, 20], "the other step keeps its base");
+    assert_eq!(after[1].duration, DurationVerdict::Unchanged);
+    assert_eq!(after[1].base.runs, 40, "failures are compared with all of the base");
 }

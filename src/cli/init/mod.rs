@@ -1,5 +1,6 @@
 //! `meow init`: writes a first workflow for what the project is made of, and takes every trace away again.
 
+mod agents;
 pub mod detect;
 mod undo;
 mod write;
@@ -21,13 +22,17 @@ const MOST_BYTES: u64 = 1 << 20;
 Examples:
   meow init            write .meow/workflows/ci.toml for Cargo.toml, package.json, pyproject.toml, go.mod, Makefile, justfile
   meow init --hooks    and seal records into commits with a pre-commit hook
+  meow init --agents   and tell coding agents in AGENTS.md which commands they need
   meow init --undo     take away everything but history and what you edited")]
 pub struct Args {
     /// Put in the pre-commit hook that seals records into commits
     #[arg(long)]
     hooks: bool,
+    /// Put a section into AGENTS.md that tells coding agents the commands they need
+    #[arg(long)]
+    agents: bool,
     /// Remove every trace outside history: files written by meow, the hook, the folder in the git directory
-    #[arg(long, conflicts_with = "hooks")]
+    #[arg(long, conflicts_with_all = ["hooks", "agents"])]
     undo: bool,
     /// With --undo: also remove workflow files that you wrote or edited
     #[arg(long, requires = "undo")]
@@ -65,6 +70,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     for (name, text) in files {
         let written = put(&meow.join(name), &text)?;
         context.terminal.result(&format!("{} .meow/{name}", if written { "wrote" } else { "kept " }))?;
+    }
+    if args.agents {
+        let written = agents::put(&project)?;
+        context.terminal.result(&format!("{} AGENTS.md", if written { "wrote" } else { "kept " }))?;
     }
     hook(args, &project, context)?;
     context.terminal.say("next: meow execute ci");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::write;
+use super::{agents, write};
 use crate::cli::Context;
 use crate::cli::project::Project;
 use crate::error::{Error, Result};
@@ -20,11 +20,15 @@ pub fn undo(project: &Project, force: bool, context: &Context) -> Result<u8> {
             context.terminal.result(&format!("took out {}", path.display()))?;
         }
     }
+    let section = agents::take_out(project)?;
+    if section {
+        context.terminal.result("took meow's section out of AGENTS.md")?;
+    }
     let private = project.repository.as_ref().map(crate::git::Repository::private_dir);
     let private = private.filter(|folder| folder.symlink_metadata().is_ok());
     let unsealed =
         private.as_ref().is_some_and(|folder| entries(&folder.join("spool")).is_ok_and(|spool| !spool.is_empty()));
-    let nothing = going.is_empty() && private.is_none();
+    let nothing = going.is_empty() && private.is_none() && !section;
     for path in going.iter().chain(&private) {
         remove(path)?;
         context.terminal.result(&format!("removed {}", shown(project, path)))?;

@@ -4,8 +4,8 @@ use super::detect::{Found, Kind};
 
 /// The settings of a repository that has none.
 pub const CONFIG: &str = "\
-# Settings of this repository for meow. Flags and MEOW_* variables come before what stands here,
-# and nothing here can make meow execute anything by itself.
+# Settings of this repository for meow; `meow config --list` shows all of them with their origin. Flags and MEOW_*
+# variables come before what stands here, and nothing here can make meow execute anything by itself.
 ";
 
 /// Generated data is neither reviewed nor merged by line, and its bytes stay as they are.

@@ -1,0 +1,130 @@
+//! The settings that files and variables may hold: the one list behind reading, `meow config` and the schema.
+
+use serde_json::{Value, json};
+
+/// What a setting may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// A whole number from the first to the second.
+    Whole(i64, i64),
+    /// `true` or `false`.
+    Switch,
+    /// Any text but an empty one.
+    Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its name in files.
+    pub name: &'static str,
+    /// The variable that holds it.
+    pub variable: &'static str,
+    /// What it may hold.
+    pub holds: Holds,
+    /// What holds where nobody says anything, in words.
+    pub default: &'static str,
+    /// Whether a repository may set it: not where that would widen what strangers may learn or do.
+    pub by_repository: bool,
+    /// What it is for.
+    pub meaning: &'static str,
+}
+
+/// Every setting, by name.
+pub const KEYS: [Key; 5] = [
+    Key {
+        name: "color",
+        variable: "MEOW_COLOR",
+        holds: Holds::Choice(&["auto", "always", "never"]),
+        default: "auto",
+        by_repository: true,
+        meaning: "When to use colour.",
+    },
+    Key {
+        name: "key",
+        variable: "MEOW_KEY",
+        holds: Holds::Text,
+        default: "a random one of this user",
+        by_repository: false,
+        meaning: "The secret under which names are hashed; a team shares one, so that hashes join.",
+    },
+    Key {
+        name: "record",
+        variable: "MEOW_RECORD",
+        holds: Holds::Switch,
+        default: "true",
+        by_repository: true,
+        meaning: "Whether `meow execute` remembers what it runs.",
+    },
+    Key {
+        name: "slots",
+        variable: "MEOW_SLOTS",
+        holds: Holds::Whole(1, 4096),
+        default: "the processors of this machine",
+        by_repository: true,
+        meaning: "Steps that may run at once.",
+    },
+    Key {
+        name: "workflow",
+        variable: "MEOW_WORKFLOW",
+        holds: Holds::Text,
+        default: "ci",
+        by_repository: true,
+        meaning: "The workflow that `meow execute` runs where none is named.",
+    },
+];
+
+impl Holds {
+    /// Returns what is expected, in words.
+    pub fn words(self) -> String {
+        match self {
+            Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
+            Self::Switch => "true or false".to_owned(),
+            Self::Text => "a text".to_owned(),
+            Self::Choice(words) => format!("one of `{}`", words.join("`, `")),
+        }
+    }
+
+    /// Returns whether a text is a value.
+    pub fn allows(self, text: &str) -> bool {
+        match self {
+            Self::Whole(least, most) => text.parse().is_ok_and(|number: i64| (least..=most).contains(&number)),
+            Self::Switch => matches!(text, "true" | "false"),
+            Self::Text => !text.is_empty(),
+            Self::Choice(words) => words.contains(&text),
+        }
+    }
+
+    fn schema(self) -> Value {
+        match self {
+            Self::Whole(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+            Self::Switch => json!({ "type": "boolean" }),
+            Self::Text => json!({ "type": "string", "minLength": 1 }),
+            Self::Choice(words) => json!({ "enum": words }),
+        }
+    }
+}
+
+/// Returns the JSON Schema of `config.toml`, for editors.
+///
+/// # Panics
+/// Never: the list holds only what JSON can say.
+pub fn schema() -> String {
+    let mut properties = serde_json::Map::new();
+    for key in KEYS {
+        let mut schema = key.holds.schema();
+        let only_user = if key.by_repository { "" } else { " Not from a repository: only in the user's own file." };
+        schema["description"] = json!(format!("{} Default: {}.{only_user}", key.meaning, key.default));
+        properties.insert(key.name.to_owned(), schema);
+    }
+    let page = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Settings of meow: .meow/config.toml and the user's meow/config.toml",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    serde_json::to_string_pretty(&page).expect("plain data") + "\n"
+}

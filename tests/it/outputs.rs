@@ -1,0 +1,280 @@
+//! What `--json` prints against its published schema: every output of made-up projects is valid, and says no key that the
+//! schema does not name. `MEOW_BLESS=1` writes the schemas anew from those outputs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::decisions::{project, verified};
+use crate::golden::golden;
+use crate::json::wrong;
+use crate::learn::{chain, remembers};
+use crate::null::{Draw, history};
+use crate::space::Space;
+
+/// Keys whose objects are maps: names of a project's own stand there.
+const MAPS: [&str; 2] = ["metrics", "workflows"];
+/// Keys whose value may be unknown elsewhere, if not here.
+const UNKNOWN: [&str; 13] = [
+    "commit",
+    "cpu_ms",
+    "dirty",
+    "logs",
+    "machine",
+    "peak_memory_bytes",
+    "predicted_ms",
+    "predicted_p50_ms",
+    "predicted_p90_ms",
+    "read_bytes",
+    "system_ms",
+    "user_ms",
+    "written_bytes",
+];
+
+/// Returns what is printed, by the name of its schema.
+fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
+    let mut found: BTreeMap<&'static str, Vec<Value>> = BTreeMap::new();
+    let mut see = |space: &Space, name: &'static str, args: &[&str]| {
+        let said = space.meow(args);
+        assert!(said.code < 2, "{args:?}: {}", said.err);
+        let values: Vec<Value> = if name == "event" {
+            said.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+        } else {
+            vec![serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{args:?}: {error}"))]
+        };
+        found.entry(name).or_default().extend(values);
+    };
+    for space in [Space::repository(), lived(1), lived(2), project().0, verified(), worked(), branched()] {
+        see(&space, "analysis", &["analyze", "--json"]);
+        see(&space, "settings", &["config", "--list", "--json"]);
+        see(&space, "learning", &["learn", "--json"]);
+        see(&space, "workflows", &["list", "--json"]);
+        see(&space, "log", &["log", "--json"]);
+        see(&space, "recommendations", &["recommendations", "list", "--all", "--json"]);
+        see(&space, "comparison", &["report", "--json"]);
+        see(&space, "losses", &["report", ".", "--json"]);
+        see(&space, "status", &["status", "--json"]);
+        let log: Value = serde_json::from_str(&space.meow_ok(&["log", "--json"])).expect("JSON");
+        if let Some(id) = log["executions"][0]["id"].as_str() {
+            see(&space, "execution", &["status", id, "--json"]);
+        }
+        if space.has(".meow/workflows/ci.toml") {
+            see(&space, "plan", &["execute", "--dry-run", "--json"]);
+            see(&space, "outcome", &["execute", "--json"]);
+            see(&space, "outcome", &["execute", "--keep-going", "--json"]);
+            see(&space, "outcome", &["execute", "--only", "build", "--json"]);
+            see(&space, "event", &["execute", "--events", "jsonl"]);
+        }
+    }
+    interrupted(&mut |space, name, args| see(space, name, args));
+    found
+}
+
+/// Looks at a project while a workflow runs there, and after its program was killed.
+fn interrupted(see: &mut dyn FnMut(&Space, &'static str, &[&str])) {
+    let space = Space::repository();
+    space.write(".meow/workflows/ci.toml", "formula = \"ci\"\n[[steps]]\nid = \"a\"\nrun = \"sleep 10\"\n");
+    let mut child =
+        space.command(&space.root(), env!("CARGO_BIN_EXE_meow")).args(["-q", "execute"]).spawn().expect("it starts");
+    let runs = |key: &str| {
+        let status: Value = serde_json::from_str(&space.meow_ok(&["status", "--json"])).expect("JSON");
+        status[key].as_array().is_some_and(|open| !open.is_empty())
+    };
+    assert!((0..500).any(|_| runs("running")), "it never ran");
+    see(&space, "status", &["status", "--json"]);
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    assert!((0..500).any(|_| runs("interrupted")), "it is not seen to be dead");
+    see(&space, "status", &["status", "--json"]);
+}
+
+/// Returns a project with executions on its default branch and on the branch that is checked out.
+fn branched() -> Space {
+    let space = Space::repository();
+    space.write(".meow/workflows/ci.toml", "formula = \"ci\"\n[[steps]]\nid = \"build\"\nrun = \"true\"\n");
+    for branch in [None, Some("work")] {
+        if let Some(branch) = branch {
+            space.git(&["switch", "--quiet", "--create", branch]);
+            space.write("new", "file\n");
+        }
+        space.git(&["add", "."]);
+        space.git(&["commit", "--quiet", "--message=more"]);
+        for _ in 0..6 {
+            space.meow_ok(&["execute"]);
+        }
+    }
+    space
+}
+
+/// Returns a project with a history in which a retry pays, one decision of each kind, and files that are wrong.
+fn lived(seed: u64) -> Space {
+    let space = remembers("one", &history(&chain(80, 0.2, 0.05, 0.3), &mut Draw::new(20 + seed)));
+    let page: Value = serde_json::from_str(&space.meow_ok(&["recommendations", "--json"])).expect("JSON");
+    if let Some(id) = page["recommendations"][0]["id"].as_str() {
+        space.meow_ok(&["recommendations", "dismiss", id, "--reason", "no"]);
+    }
+    space.meow_ok(&["recommendations", "accept-change", "ci", "test"]);
+    space.write(".meow/config.toml", "slot = 3\nslots = 2\n");
+    space.write(".meow/workflows/broken.toml", "formula = 3\n");
+    space.write(".meow/records/month=2025-11/20251122T101500Z-a1b2c3d4e5f6-000000000000000000000000.parquet", "torn");
+    space.git(&["add", "."]);
+    space.git(&["commit", "--quiet", "--message=more"]);
+    space
+}
+
+/// Returns a project in which workflows really ran, one step failed, and one recommendation is applied.
+fn worked() -> Space {
+    let space = lived(3);
+    let text = r#"
+formula = "ci"
+[[steps]]
+id = "build"
+run = "true"
+locks = ["target"]
+[[steps]]
+id = "test"
+needs = ["build"]
+run = "exit 3"
+retry = { attempts = 2, backoff = "1ms" }
+[[steps]]
+id = "look"
+[[steps]]
+id = "last"
+needs = ["test"]
+run = "true"
+[[steps]]
+id = "out"
+run = "true"
+condition = "a == b"
+[[steps]]
+id = "killed"
+run = "kill -9 $$"
+[[steps]]
+id = "slow"
+run = "sleep 9"
+timeout = "100ms"
+"#;
+    space.write(
+        ".meow/workflows/asks.toml",
+        "formula = \"asks\"\n[vars]\nx = { required = true }\n[[steps]]\nid = \"a\"\n",
+    );
+    space.write(".meow/workflows/ci.toml", text);
+    space.meow(&["execute"]);
+    space
+}
+
+#[test]
+fn every_output_is_as_its_schema_says() {
+    let outputs = outputs();
+    assert_eq!(outputs.len(), 13);
+    for (name, values) in outputs {
+        let path = format!("schema/output/{name}.schema.json");
+        if std::env::var_os("MEOW_BLESS").is_some() {
+            golden(&path, &(serde_json::to_string_pretty(&page(name, &values)).expect("plain") + "\n"));
+        }
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path));
+        let schema: Value =
+            serde_json::from_str(&text.unwrap_or_else(|error| panic!("{path}: {error}"))).expect("JSON");
+        for value in &values {
+            assert_eq!(wrong(&schema, value), Vec::<String>::new(), "{name}");
+            assert_eq!(unknown(&schema, value, name), Vec::<String>::new(), "`MEOW_BLESS=1` adds them to {path}");
+        }
+        let pages = values.iter().filter(|value| name != "event" || value["event"] == "execution");
+        assert!(pages.clone().count() > 0 && pages.clone().all(|page| page["schema_version"] == 1), "{name}");
+    }
+}
+
+#[test]
+fn a_wrong_output_would_be_found() {
+    let schema =
+        page("x", &[json!({ "a": 1, "workflows": { "ci": { "n": 1 } } }), json!({ "a": null, "workflows": {} })]);
+    for (value, what) in [
+        (json!({ "workflows": {} }), "`a` is missing"),
+        (json!({ "a": "1", "workflows": {} }), "is none of"),
+        (json!({ "a": 1, "workflows": { "other": { "n": true } } }), "/workflows/other/n"),
+        (json!({ "a": 1, "workflows": { "other": {} } }), "`n` is missing"),
+    ] {
+        assert!(
+            wrong(&schema, &value).iter().any(|found| found.contains(what)),
+            "{value}: {:?}",
+            wrong(&schema, &value)
+        );
+    }
+    assert_eq!(unknown(&schema, &json!({ "a": 1, "b": [] }), "x"), ["x/b"]);
+}
+
+/// Returns the keys of a value that its schema does not name.
+fn unknown(schema: &Value, value: &Value, place: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (key, inner) in value.as_object().into_iter().flatten() {
+        let place = format!("{place}/{key}");
+        match schema["properties"].get(key).or_else(|| schema.get("additionalProperties")) {
+            Some(known) => found.extend(unknown(known, inner, &place)),
+            None => found.push(place),
+        }
+    }
+    for item in value.as_array().into_iter().flatten() {
+        found.extend(unknown(schema.get("items").unwrap_or(&Value::Null), item, place));
+    }
+    found
+}
+
+fn page(name: &str, values: &[Value]) -> Value {
+    let mut page = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": format!("meow's JSON output: {name}"),
+        "description": "Programs leave unknown keys alone: new ones may be added within a schema_version.",
+    });
+    let inner = of(None, &values.iter().collect::<Vec<_>>());
+    page.as_object_mut().expect("an object").extend(inner.as_object().expect("an object").clone());
+    page
+}
+
+/// Returns the schema that all values have in common; `key` is where they stand.
+fn of(key: Option<&str>, values: &[&Value]) -> Value {
+    let mut kinds: BTreeSet<&str> = values.iter().map(|value| kind(value)).collect();
+    if key.is_some_and(|key| UNKNOWN.contains(&key)) {
+        kinds.insert("null");
+    }
+    let mut schema = Map::new();
+    if kinds.len() == 1 && kinds.contains("null") {
+        // Nothing is known of what else it may be.
+        return Value::Object(schema);
+    }
+    if let Some(only) = kinds.first().filter(|_| kinds.len() == 1) {
+        schema.insert("type".into(), json!(only));
+    } else if !kinds.is_empty() {
+        schema.insert("type".into(), json!(kinds));
+    }
+    let objects: Vec<&Map<String, Value>> = values.iter().filter_map(|value| value.as_object()).collect();
+    let keys: BTreeSet<&String> = objects.iter().flat_map(|object| object.keys()).collect();
+    if objects.is_empty() {
+    } else if key.is_some_and(|key| MAPS.contains(&key)) {
+        let inner: Vec<&Value> = objects.iter().flat_map(|object| object.values()).collect();
+        schema.insert("additionalProperties".into(), of(None, &inner));
+    } else {
+        let inner = |key: &&String| objects.iter().filter_map(|object| object.get(*key)).collect::<Vec<_>>();
+        let properties: Map<String, Value> =
+            keys.iter().map(|key| ((*key).clone(), of(Some(key), &inner(key)))).collect();
+        let required: Vec<_> = keys.iter().filter(|key| inner(key).len() == objects.len()).collect();
+        schema.insert("properties".into(), Value::Object(properties));
+        schema.insert("required".into(), json!(required));
+    }
+    let items: Vec<&Value> = values.iter().filter_map(|value| value.as_array()).flatten().collect();
+    if kinds.contains("array") {
+        schema.insert("items".into(), of(None, &items));
+    }
+    Value::Object(schema)
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
