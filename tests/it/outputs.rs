@@ -130,7 +130,7 @@ fn worked() -> Space {
 formula = "ci"
 [[steps]]
 id = "build"
-run = "true"
+run = "head -c 50000000 /dev/zero | tail | wc -c"
 locks = ["target"]
 [[steps]]
 id = "test"
