@@ -22,7 +22,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use jiff::Timestamp;
-use meow::import::jsonl;
+use meow::import;
 use meow::record::{Attempt, Digest, Execution, ExecutionId, Predicted, Record, Source, grain};
 use meow::store::{segment, table};
 use parquet::arrow::ArrowSchemaConverter;
@@ -89,7 +89,8 @@ fn real_rows() -> PathBuf {
 /// Returns executions with every column filled as meow's own would be; names and durations are the file's.
 fn executions(file: &Path, most: usize) -> Outcome<Vec<Vec<Record>>> {
     let rows = if file.exists() {
-        jsonl::read(fs::File::open(file)?, "rows", &|branch| Some(branch.to_owned()))?
+        let options = import::Options { workflow: None, branch: &|branch| Some(branch.to_owned()) };
+        import::read_rows(fs::File::open(file)?, "rows", &options)?.executions().flatten().collect()
     } else {
         generated(most)
     };
@@ -188,7 +189,8 @@ fn generated(most: usize) -> Vec<Record> {
             .expect("text grows");
         }
     }
-    jsonl::read(text.as_bytes(), "generated", &|_| None).expect("own rows")
+    let options = import::Options { workflow: None, branch: &|_| None };
+    import::read_rows(text.as_bytes(), "generated", &options).expect("own rows").executions().flatten().collect()
 }
 
 /// A small generator (xorshift*, Marsaglia 2003), so that every run measures the same rows.

@@ -1,16 +1,17 @@
 //! `meow import`: what other tools recorded becomes segments of this repository.
 
-use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Context, identity};
 use crate::error::{Error, Result};
-use crate::import::jsonl;
-use crate::record::{ExecutionId, Record, RecordId};
+use crate::git::{Repository, State};
+use crate::import::{self, Format, Found, Input, Options};
+use crate::record::{Record, RecordId};
 use crate::store::spool::Spool;
 use crate::store::{add, segments};
 
@@ -19,37 +20,40 @@ const SEGMENT_ROWS: usize = 50_000;
 
 /// What was typed behind `meow import`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  meow import jsonl timings.jsonl.gz --dry-run\n  meow import jsonl timings.jsonl.gz && meow commit"
-)]
+#[command(after_help = examples())]
 pub struct Args {
-    #[command(subcommand)]
+    /// What the files are
+    #[arg(value_parser = formats())]
     format: Format,
+    /// The files
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Read every version of the file in this branch's history, from git's objects; its path counts from the top
+    #[arg(long, value_name = "BRANCH")]
+    from_history: Option<String>,
+    /// Say what would be taken, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The workflow that the records belong to [default: the one the file names, else one named after the format]
+    #[arg(long, value_name = "NAME")]
+    workflow: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
-enum Format {
-    /// Interchange rows: one JSON object per attempt and line, gzip or not
-    #[command(
-        after_help = "Each line: execution, workflow, step, attempt, started_at, duration_ms (or null), outcome\n\
-        (passed, failed, cancelled); optional commit, branch, machine, inputs_bytes, metrics."
-    )]
-    Jsonl {
-        /// The file
-        file: PathBuf,
-        /// Say what would be taken, write nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
+fn formats() -> impl TypedValueParser<Value = Format> {
+    let values = Format::ALL.map(|(_, name, about, _)| PossibleValue::new(name).help(about));
+    PossibleValuesParser::new(values).map(|name| Format::from_name(&name).expect("only these are possible"))
 }
 
-/// Imports a file.
+fn examples() -> String {
+    let lines = Format::ALL.map(|(_, name, _, example)| format!("\n  meow import {name} {example}"));
+    format!("Examples:{}\n\nThe same file twice adds nothing. `meow commit` commits what was taken.", lines.concat())
+}
+
+/// Imports files.
 ///
 /// # Errors
-/// There is no repository; the file cannot be read or a line is wrong (nothing is imported then); the store cannot be
-/// written.
+/// There is no repository; a file cannot be read or is wrong (nothing is imported then); the store cannot be written.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
-    let Format::Jsonl { file, dry_run } = &args.format;
     let project = context.project()?;
     let Some(repository) = &project.repository else {
         return Err(Error::request(format!("{} is in no git repository", project.root.display()))
@@ -58,41 +62,58 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if repository.work_dir().is_none() {
         return Err(Error::request("a bare repository has no work tree to import into").hint("import in a clone of it"));
     }
+    let found = find(args, repository, context)?;
     let spool = Spool::new(&repository.private_dir());
-    let name = file.display().to_string();
-    let path = context.settings.directory.join(file);
-    let input = File::open(&path).map_err(|error| Error::request(format!("{name} cannot be read")).cause(error))?;
-    let state = repository.state()?;
-    let branch = |branch: &str| {
-        let state = crate::git::State { branch: Some(branch.to_owned()), ..state.clone() };
-        identity::branch(&state, &context.settings).ok().flatten()
-    };
-    let read = jsonl::read(input, &name, &branch)?;
     let known = known(&project.meow(), &spool, context)?;
-    let (rows, executions) = (read.len(), executions(&read));
-    let new: Vec<Record> = read.into_iter().filter(|record| !known.contains(&record.id())).collect();
-    let count = format!("{name}: {rows} records of {executions} executions; {} known already", rows - new.len());
-    if *dry_run {
-        context.terminal.result(&format!("{count}; {} would be taken", new.len()))?;
-        return Ok(0);
+    let mut sink =
+        Sink { meow: &project.meow(), spool: &spool, context, written: 0, now: context.settings.clock.now() };
+    let taken = if args.dry_run { count(&found, &known) } else { sink.take(&found, &known)? };
+    let (name, executions, rows) = (name(args), found.executions().len(), found.len());
+    let counted = format!("{name}: {rows} records of {executions} executions; {} known already", rows - taken);
+    let end = if args.dry_run {
+        format!("; {taken} would be taken")
+    } else {
+        format!("; {taken} taken into {} segments", sink.written)
+    };
+    context.terminal.result(&format!("{counted}{end}"))?;
+    for (why, count) in found.skipped() {
+        context.terminal.result(&format!("skipped {count}: {why}"))?;
     }
-    let taken = new.len();
-    let writer = spool.writer(&context.settings.clock)?;
-    let parts = parts(new);
-    let written = parts.len();
-    for part in parts {
-        let place = add(&project.meow(), &part, &writer, context.settings.clock.now())?;
-        context.terminal.detail(&format!("wrote .meow/{place}"));
-    }
-    context.terminal.result(&format!("{count}; {taken} taken into {written} segments"))?;
-    if taken > 0 {
+    if taken > 0 && !args.dry_run {
         context.terminal.say("`meow commit` commits them");
     }
     Ok(0)
 }
 
+/// Reads everything that was asked for, before anything is written.
+fn find(args: &Args, repository: &Repository, context: &Context) -> Result<Found> {
+    let state = repository.state()?;
+    let branch = |branch: &str| {
+        let state = State { branch: Some(branch.to_owned()), ..state.clone() };
+        identity::branch(&state, &context.settings).ok().flatten()
+    };
+    let options = Options { workflow: args.workflow.as_deref(), branch: &branch };
+    if let Some(branch) = &args.from_history {
+        let [file] = args.files.as_slice() else {
+            return Err(Error::request("--from-history reads one file").hint("import one history after the other"));
+        };
+        return import::read_history(args.format, repository, branch, &file.to_string_lossy(), &options);
+    }
+    let input =
+        |file: &PathBuf| Input { name: file.display().to_string(), path: context.settings.directory.join(file) };
+    let inputs: Vec<Input> = args.files.iter().map(input).collect();
+    import::read(args.format, &inputs, &options)
+}
+
+fn name(args: &Args) -> String {
+    match args.files.as_slice() {
+        [file] => file.display().to_string(),
+        files => format!("{} files", files.len()),
+    }
+}
+
 /// Returns the ids of the records that the work tree and the spool hold.
-fn known(meow: &std::path::Path, spool: &Spool, context: &Context) -> Result<HashSet<RecordId>> {
+fn known(meow: &Path, spool: &Spool, context: &Context) -> Result<HashSet<RecordId>> {
     let mut known = HashSet::new();
     for segment in segments(meow)? {
         match segment.records() {
@@ -108,29 +129,50 @@ fn known(meow: &std::path::Path, spool: &Spool, context: &Context) -> Result<Has
     Ok(known)
 }
 
-fn executions(records: &[Record]) -> usize {
-    records.iter().map(|record| record.execution.id).collect::<HashSet<ExecutionId>>().len()
+fn count(found: &Found, known: &HashSet<RecordId>) -> usize {
+    found.executions().flatten().filter(|record| !known.contains(&record.id())).count()
 }
 
-/// Returns the records by month of their execution, at most [`SEGMENT_ROWS`] and one execution together.
-fn parts(records: Vec<Record>) -> Vec<Vec<Record>> {
-    let mut months = BTreeMap::<(i16, i8), BTreeMap<_, Vec<Record>>>::new();
-    for record in records {
-        let execution = &record.execution;
-        let began = execution.started_at.to_zoned(TimeZone::UTC);
-        let key = (execution.started_at, execution.id);
-        months.entry((began.year(), began.month())).or_default().entry(key).or_default().push(record);
-    }
-    let mut parts = Vec::new();
-    for executions in months.into_values() {
-        let mut part = Vec::new();
-        for records in executions.into_values() {
-            if !part.is_empty() && part.len() + records.len() > SEGMENT_ROWS {
-                parts.push(std::mem::take(&mut part));
+/// Where records go: segments of one month, at most [`SEGMENT_ROWS`] long.
+struct Sink<'a> {
+    meow: &'a Path,
+    spool: &'a Spool,
+    context: &'a Context,
+    now: Timestamp,
+    written: usize,
+}
+
+impl Sink<'_> {
+    /// Writes what is not known yet; returns how many records that were.
+    ///
+    /// Only one segment's records are held at a time: a million would need a gigabyte.
+    fn take(&mut self, found: &Found, known: &HashSet<RecordId>) -> Result<usize> {
+        let (mut part, mut month, mut taken) = (Vec::new(), None, 0);
+        for mut records in found.executions() {
+            records.retain(|record| !known.contains(&record.id()));
+            let Some(first) = records.first() else { continue };
+            let began = first.execution.started_at.to_zoned(TimeZone::UTC);
+            let own = Some((began.year(), began.month()));
+            if own != month || part.len() + records.len() > SEGMENT_ROWS {
+                self.write(&mut part)?;
             }
-            part.extend(records);
+            month = own;
+            taken += records.len();
+            part.append(&mut records);
         }
-        parts.push(part);
+        self.write(&mut part)?;
+        Ok(taken)
     }
-    parts
+
+    fn write(&mut self, part: &mut Vec<Record>) -> Result<()> {
+        if part.is_empty() {
+            return Ok(());
+        }
+        let writer = self.spool.writer(&self.context.settings.clock)?;
+        let place = add(self.meow, part, &writer, self.now)?;
+        self.context.terminal.detail(&format!("wrote .meow/{place}"));
+        part.clear();
+        self.written += 1;
+        Ok(())
+    }
 }

@@ -17,7 +17,7 @@ use gix::open::permissions::{Attributes, Config};
 
 pub use commit::FileChange;
 pub use hooks::HookState;
-pub use objects::CommitFacts;
+pub use objects::{CommitFacts, Version};
 pub use oid::Oid;
 pub use refs::Tip;
 pub use state::State;

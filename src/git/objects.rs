@@ -31,6 +31,17 @@ pub struct CommitFacts {
     pub time: i64,
 }
 
+/// A file as one commit left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The commit that changed it.
+    pub commit: Oid,
+    /// When that was committed, in seconds since 1970.
+    pub time: i64,
+    /// What it holds since.
+    pub blob: Oid,
+}
+
 impl Repository {
     /// Returns a blob's bytes.
     ///
@@ -168,6 +179,32 @@ impl Repository {
         let wrong = || format!("the history of commit {tip} cannot be read");
         let walk = self.inner.rev_walk([tip.0]).with_hidden(base.map(|base| base.0)).all().map_err(trouble(wrong()))?;
         walk.take(limit).map(|info| info.map(|info| Oid(info.id)).map_err(trouble(wrong()))).collect()
+    }
+
+    /// Returns the versions of the file at `path` along the first parents of `tip`, the oldest first: one for each
+    /// commit that changed it. Where a shallow clone ends, the oldest one known stands for what came before.
+    ///
+    /// # Errors
+    /// A commit or a tree is absent or damaged.
+    pub fn versions(&self, tip: Oid, path: &str) -> Result<Vec<Version>> {
+        let wrong = || format!("the history of {path} cannot be read");
+        let walk = self.inner.rev_walk([tip.0]).first_parent_only().all().map_err(trouble(wrong()))?;
+        let mut versions: Vec<Version> = Vec::new();
+        for info in walk {
+            let id = info.map_err(trouble(wrong()))?.id;
+            let commit = self.inner.find_commit(id).map_err(trouble(wrong()))?;
+            let tree = commit.tree().map_err(trouble(wrong()))?;
+            let entry = tree.lookup_entry_by_path(path).map_err(trouble(wrong()))?;
+            let Some(entry) = entry.filter(|entry| entry.mode().is_blob()) else { continue };
+            let (blob, time) = (Oid(entry.object_id()), commit.time().map_err(trouble(wrong()))?.seconds);
+            let version = Version { commit: Oid(id), time, blob };
+            match versions.last_mut() {
+                Some(newer) if newer.blob == version.blob => *newer = version,
+                _ => versions.push(version),
+            }
+        }
+        versions.reverse();
+        Ok(versions)
     }
 
     /// Returns the best common ancestor of two commits, or `None` where they share none.

@@ -1,20 +1,21 @@
 //! The interchange rows: one JSON object per attempt and line, gzip or not.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::batch::{About, Batch, Try};
+use super::{Format, Options, hint};
 use crate::error::{Error, Result};
-use crate::record::{Attempt, Digest, Execution, ExecutionId, Outcome, Record, Source};
+use crate::record::{Digest, Outcome};
 
 /// A longer line is refused.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 /// More rows are refused.
-const MAX_ROWS: usize = 10_000_000;
+const MAX_ROWS: u32 = 10_000_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,35 +35,24 @@ struct Row {
     metrics: BTreeMap<String, f64>,
 }
 
-/// What is known of an execution while its rows come in.
-struct Group {
-    id: ExecutionId,
-    workflow: String,
-    machine: Option<String>,
-    commit: Option<Digest>,
-    branch: Option<String>,
-    attempts: Vec<(Timestamp, Attempt)>,
-    seen: HashSet<(String, u32)>,
-}
-
-/// Returns the records of interchange rows; `name` names the file in errors.
+/// Reads interchange rows; `name` names the file in errors.
 ///
 /// Rows of one `execution` and `workflow` are one execution: it starts with its first row and ends with its last. A
-/// branch is kept as what `branch` makes of it. A machine, commit or branch on which its rows disagree is unknown.
-/// A commit shorter than 24 digits is filled up with zeros.
+/// machine, commit or branch on which its rows disagree is unknown. A commit shorter than 24 digits is filled up with
+/// zeros.
 ///
 /// # Errors
-/// A line cannot be read or makes no sense; it is named, and nothing is returned.
-pub fn read(input: impl Read, name: &str, branch: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Record>> {
+/// A line cannot be read or makes no sense; it is named.
+pub(crate) fn read(input: impl Read, name: &str, options: &Options<'_>, batch: &mut Batch<'_>) -> Result<()> {
     let mut input = BufReader::with_capacity(1 << 16, input);
-    let unreadable = |line: usize, error| Error::request(format!("{name}:{line} cannot be read")).cause(error);
+    let unreadable = |line: u32, error| Error::request(format!("{name}:{line} cannot be read")).cause(error);
     let start = input.fill_buf().map_err(|error| unreadable(1, error))?;
+    let beginning = start.to_vec();
     let mut lines: Box<dyn BufRead + '_> = if start.starts_with(&[0x1f, 0x8b]) {
         Box::new(BufReader::new(MultiGzDecoder::new(input)))
     } else {
         Box::new(input)
     };
-    let (mut groups, mut places) = (Vec::<Group>::new(), HashMap::<(String, String), usize>::new());
     let (mut text, mut number, mut rows) = (Vec::new(), 0, 0);
     loop {
         text.clear();
@@ -74,33 +64,47 @@ pub fn read(input: impl Read, name: &str, branch: &dyn Fn(&str) -> Option<String
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let wrong = |cause: String| Error::request(format!("{name}:{number} is no interchange row")).cause(cause);
+        let wrong = |cause: String| {
+            let error = Error::request(format!("{name}:{number} is no interchange row")).cause(cause);
+            if rows == 0 { hint(error, Format::Jsonl, name, &beginning) } else { error }
+        };
         if text.len() as u64 == MAX_LINE_BYTES {
             return Err(wrong(format!("the line is longer than {MAX_LINE_BYTES} bytes")));
         }
         let row: Row = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
         check(&row).map_err(&wrong)?;
-        rows += 1;
-        if rows > MAX_ROWS {
+        let commit = row.commit.as_deref().map(digest).transpose().map_err(&wrong)?;
+        if rows == MAX_ROWS {
             return Err(wrong(format!("a file may hold {MAX_ROWS} rows")));
         }
-        let commit = row.commit.as_deref().map(digest).transpose().map_err(&wrong)?;
-        let branch = row.branch.as_deref().and_then(branch);
-        let place = *places.entry((row.execution.clone(), row.workflow.clone())).or_insert_with(|| {
-            groups.push(Group {
-                id: ExecutionId::imported("jsonl", &row.execution, &row.workflow),
-                workflow: row.workflow.clone(),
-                machine: row.machine.clone(),
-                commit,
-                branch: branch.clone(),
-                attempts: Vec::new(),
-                seen: HashSet::new(),
-            });
-            groups.len() - 1
-        });
-        groups[place].add(row, commit, branch.as_deref()).map_err(wrong)?;
+        rows += 1;
+        take(&row, commit, number, options, batch);
     }
-    Ok(groups.into_iter().flat_map(Group::records).collect())
+    match batch.settle() {
+        Some((line, step, attempt)) => Err(Error::request(format!("{name}:{line} is no interchange row"))
+            .cause(format!("step `{}`, attempt {attempt} stands twice in its execution", step.escape_debug()))),
+        None => Ok(()),
+    }
+}
+
+fn take(row: &Row, commit: Option<Digest>, line: u32, options: &Options<'_>, batch: &mut Batch<'_>) {
+    let about = About {
+        workflow: options.workflow.unwrap_or(&row.workflow),
+        machine: row.machine.as_deref(),
+        commit,
+        branch: row.branch.as_deref(),
+        duration_ms: None,
+    };
+    let place = batch.execution(&row.execution, about);
+    let metrics: Vec<(&str, f64)> = row.metrics.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let one = Try {
+        attempt: row.attempt,
+        inputs_bytes: row.inputs_bytes,
+        metrics: &metrics,
+        line,
+        ..Try::new(&row.step, row.started_at, row.duration_ms, row.outcome)
+    };
+    batch.attempt(place, &one);
 }
 
 fn check(row: &Row) -> Result<(), String> {
@@ -116,7 +120,11 @@ fn check(row: &Row) -> Result<(), String> {
     Ok(())
 }
 
-fn digest(hex: &str) -> Result<Digest, String> {
+/// Reads a commit's hash, shortened or not.
+///
+/// # Errors
+/// It is not hexadecimal.
+pub(crate) fn digest(hex: &str) -> Result<Digest, String> {
     let wrong = || format!("commit `{}` is not hexadecimal", hex.escape_debug());
     if hex.is_empty() || hex.len() > 64 || !hex.is_ascii() {
         return Err(wrong());
@@ -124,94 +132,17 @@ fn digest(hex: &str) -> Result<Digest, String> {
     format!("{hex:0<24}")[..24].parse().map_err(|_| wrong())
 }
 
-impl Group {
-    fn add(&mut self, row: Row, commit: Option<Digest>, branch: Option<&str>) -> Result<(), String> {
-        if !self.seen.insert((row.step.clone(), row.attempt)) {
-            return Err(format!(
-                "step `{}`, attempt {} stands twice in its execution",
-                row.step.escape_debug(),
-                row.attempt
-            ));
-        }
-        self.machine = self.machine.take().filter(|machine| Some(machine) == row.machine.as_ref());
-        self.branch = self.branch.take().filter(|known| Some(known.as_str()) == branch);
-        self.commit = self.commit.filter(|known| Some(*known) == commit);
-        let attempt = Attempt {
-            step: row.step,
-            attempt: row.attempt,
-            ready_ms: None,
-            started_ms: 0,
-            duration_ms: row.duration_ms,
-            outcome: row.outcome,
-            exit_code: None,
-            signal: None,
-            timed_out: false,
-            user_ms: None,
-            system_ms: None,
-            peak_memory_bytes: None,
-            read_bytes: None,
-            written_bytes: None,
-            slot: None,
-            needs: Vec::new(),
-            command: None,
-            inputs_bytes: row.inputs_bytes,
-            predicted: None,
-            metrics: row.metrics,
-        };
-        self.attempts.push((row.started_at, attempt));
-        Ok(())
-    }
-
-    fn records(mut self) -> Vec<Record> {
-        let first = self.attempts.iter().map(|(at, _)| *at).min().unwrap_or(Timestamp::UNIX_EPOCH);
-        let began = Timestamp::from_second(first.as_millisecond().div_euclid(1000)).unwrap_or(first);
-        for (at, attempt) in &mut self.attempts {
-            let offset = at.as_millisecond() - began.as_millisecond();
-            attempt.started_ms = u64::try_from(offset).unwrap_or(0);
-        }
-        let execution = Arc::new(Execution {
-            id: self.id,
-            workflow: self.workflow,
-            started_at: began,
-            duration_ms: self.attempts.iter().filter_map(|(_, attempt)| end(attempt)).max_by(f64::total_cmp),
-            outcome: outcome(&self.attempts),
-            trigger: "import:jsonl".to_owned(),
-            machine: self.machine,
-            slots: None,
-            variables: BTreeMap::new(),
-            source: Source { commit: self.commit, branch: self.branch, ..Source::default() },
-        });
-        let record = |(_, attempt)| Record { execution: Arc::clone(&execution), attempt };
-        self.attempts.into_iter().map(record).collect()
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "milliseconds stay far below 2^53")]
-fn end(attempt: &Attempt) -> Option<f64> {
-    attempt.duration_ms.map(|duration| attempt.started_ms as f64 + duration)
-}
-
-/// Failed where the last attempt at a step failed, else cancelled where one was, else passed.
-fn outcome(attempts: &[(Timestamp, Attempt)]) -> Outcome {
-    let mut last = BTreeMap::<&str, (u32, Outcome)>::new();
-    for (_, attempt) in attempts {
-        let known = last.entry(&attempt.step).or_insert((attempt.attempt, attempt.outcome));
-        if attempt.attempt > known.0 {
-            *known = (attempt.attempt, attempt.outcome);
-        }
-    }
-    let any = |outcome| last.values().any(|(_, last)| *last == outcome);
-    [Outcome::Failed, Outcome::Cancelled].into_iter().find(|outcome| any(*outcome)).unwrap_or(Outcome::Passed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{ExecutionId, Record};
 
     const ROW: &str = r#"{"execution":"e","workflow":"w","step":"s","attempt":1,"started_at":"2026-01-02T03:04:05.678Z","duration_ms":1.5,"outcome":"failed","commit":"87b0d83745c0","branch":"topic","machine":"m","inputs_bytes":9,"metrics":{"x":2}}"#;
 
     fn read_text(text: &str) -> Result<Vec<Record>> {
-        read(text.as_bytes(), "f.jsonl", &|branch| Some(format!("<{branch}>")))
+        let branch = |branch: &str| Some(format!("<{branch}>"));
+        let found = super::super::read_rows(text.as_bytes(), "f.jsonl", &Options { workflow: None, branch: &branch })?;
+        Ok(found.executions().flatten().collect())
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod git_state;
 mod golden;
 mod hooks;
 mod import;
+mod import_formats;
 mod init;
 mod laws;
 mod learn;
