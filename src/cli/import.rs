@@ -25,8 +25,7 @@ pub struct Args {
     /// What the files are
     #[arg(value_parser = formats())]
     format: Format,
-    /// The files
-    #[arg(required = true)]
+    /// The files; git-perf takes none
     files: Vec<PathBuf>,
     /// Read every version of the file in this branch's history, from git's objects; its path counts from the top
     #[arg(long, value_name = "BRANCH")]
@@ -93,6 +92,14 @@ fn find(args: &Args, repository: &Repository, context: &Context) -> Result<Found
         identity::branch(&state, &context.settings).ok().flatten()
     };
     let options = Options { workflow: args.workflow.as_deref(), branch: &branch };
+    match (args.format, args.files.is_empty()) {
+        (Format::GitPerf, true) => return import::read_notes(repository, &options),
+        (Format::GitPerf, false) => {
+            return Err(Error::request("git-perf takes no file").hint("its notes are read from this repository"));
+        }
+        (_, true) => return Err(Error::request("no file is named").hint("`meow import --help` shows an example")),
+        (_, false) => {}
+    }
     if let Some(branch) = &args.from_history {
         let [file] = args.files.as_slice() else {
             return Err(Error::request("--from-history reads one file").hint("import one history after the other"));
@@ -107,6 +114,7 @@ fn find(args: &Args, repository: &Repository, context: &Context) -> Result<Found
 
 fn name(args: &Args) -> String {
     match args.files.as_slice() {
+        [] => "notes".to_owned(),
         [file] => file.display().to_string(),
         files => format!("{} files", files.len()),
     }

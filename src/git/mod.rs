@@ -19,7 +19,7 @@ pub use commit::FileChange;
 pub use hooks::HookState;
 pub use objects::{CommitFacts, Version};
 pub use oid::Oid;
-pub use refs::Tip;
+pub use refs::{Note, Tip};
 pub use state::State;
 
 use crate::error::{Error, Result};

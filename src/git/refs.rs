@@ -10,6 +10,15 @@ use crate::error::Result;
 /// The references under which writers keep records.
 pub const WRITERS: &str = "refs/meow/w/";
 
+/// A note: what was written about a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The commit it is about, which may be absent here.
+    pub commit: Oid,
+    /// Its text.
+    pub blob: Oid,
+}
+
 /// A reference and the commit it leads to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tip {
@@ -47,6 +56,42 @@ impl Repository {
         }
         let head = self.head()?.map(|commit| Tip { name: "HEAD".to_owned(), commit });
         Ok(head.into_iter().chain(tips.into_iter().map(|(name, commit)| Tip { name, commit })).collect())
+    }
+
+    /// Returns the notes under references of these names; a name that ends in `-` stands for all that begin so.
+    ///
+    /// # Errors
+    /// The references or a notes tree cannot be read.
+    pub fn notes(&self, names: &[&str]) -> Result<Vec<Note>> {
+        self.readable_references()?;
+        let wrong = || format!("the notes of {} cannot be read", self.common_dir().display());
+        let mut notes = Vec::new();
+        for name in names {
+            let references = self.inner.references().map_err(trouble(wrong()))?;
+            for reference in references.prefixed(*name).map_err(trouble(wrong()))? {
+                let Ok(mut reference) = reference else { continue };
+                if !name.ends_with('-') && reference.name().as_bstr() != *name {
+                    continue;
+                }
+                let commit = reference.peel_to_commit().map_err(trouble(wrong()))?;
+                let tree = commit.tree_id().map_err(trouble(wrong()))?;
+                self.notes_under(Oid(tree.detach()), "", &mut notes)?;
+            }
+        }
+        Ok(notes)
+    }
+
+    /// Notes lie under the commit's id, which git cuts into folders of two digits where there are many.
+    fn notes_under(&self, tree: Oid, start: &str, notes: &mut Vec<Note>) -> Result<()> {
+        for entry in self.entries(tree)? {
+            let id = format!("{start}{}", entry.name);
+            if entry.folder && id.len() < 64 {
+                self.notes_under(entry.id, &id, notes)?;
+            } else if let (false, Ok(commit)) = (entry.folder, gix::ObjectId::from_hex(id.as_bytes())) {
+                notes.push(Note { commit: Oid(commit), blob: entry.id });
+            }
+        }
+        Ok(())
     }
 
     /// Returns this repository once for every worktree that can be opened, the main one first.

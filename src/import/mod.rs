@@ -2,11 +2,16 @@
 #![expect(clippy::disallowed_methods, reason = "this room reads the files it is asked for")]
 
 mod batch;
+mod beads;
 mod benchmark_action;
+mod chrome_trace;
+mod criterion;
+mod git_perf;
 mod github_jobs;
 mod hyperfine;
 mod jsonl;
 mod junit;
+mod nextflow;
 mod ninja_log;
 mod sniff;
 mod test_durations;
@@ -45,11 +50,21 @@ pub enum Format {
     BenchmarkAction,
     /// pytest-split's `.test_durations`.
     TestDurations,
+    /// Nextflow's trace file.
+    NextflowTrace,
+    /// Chrome's trace event format.
+    ChromeTrace,
+    /// Criterion.rs' JSON.
+    Criterion,
+    /// The exports and events of beads.
+    Beads,
+    /// git-perf's notes.
+    GitPerf,
 }
 
 impl Format {
     /// Every format with its name, what it is, and the arguments of an example.
-    pub const ALL: [(Self, &str, &str, &str); 7] = [
+    pub const ALL: [(Self, &str, &str, &str); 12] = [
         (
             Self::Jsonl,
             "jsonl",
@@ -77,6 +92,21 @@ impl Format {
             "the .test_durations of pytest-split",
             ".test_durations --from-history main",
         ),
+        (Self::NextflowTrace, "nextflow-trace", "the trace file of Nextflow", "trace.txt --workflow rnaseq"),
+        (
+            Self::ChromeTrace,
+            "chrome-trace",
+            "Chrome's trace event format: slices summed by name",
+            "trace.json --workflow compile",
+        ),
+        (
+            Self::Criterion,
+            "criterion",
+            "Criterion.rs: messages of cargo-criterion, or estimates.json",
+            "target/criterion/*/new/estimates.json",
+        ),
+        (Self::Beads, "beads", "work on issues: bd export and its events, together", "issues.jsonl events.jsonl"),
+        (Self::GitPerf, "git-perf", "git-perf's notes of this repository; takes no file", "--dry-run"),
     ];
 
     /// Returns the format's name.
@@ -126,10 +156,20 @@ impl std::fmt::Debug for Options<'_> {
 /// A file cannot be read, is not of that format, or is torn; nothing is returned then.
 pub fn read(format: Format, inputs: &[Input], options: &Options<'_>) -> Result<Found> {
     let mut batch = Batch::new(format.name(), options.branch);
-    for input in inputs {
-        match reader(format) {
-            Some(read) => read(&Whole::read(format, input)?, options, &mut batch)?,
-            None => jsonl::read(open(input)?, &input.name, options, &mut batch)?,
+    match (format, reader(format)) {
+        (_, Some(read)) => {
+            for input in inputs {
+                read(&Whole::read(format, input)?, options, &mut batch)?;
+            }
+        }
+        (Format::Beads, _) => {
+            let files = inputs.iter().map(|input| Whole::read(format, input)).collect::<Result<Vec<_>>>()?;
+            beads::read(&files, options, &mut batch)?;
+        }
+        _ => {
+            for input in inputs {
+                jsonl::read(open(input)?, &input.name, options, &mut batch)?;
+            }
         }
     }
     Ok(batch.finish())
@@ -147,17 +187,30 @@ pub fn read_rows(input: impl Read, name: &str, options: &Options<'_>) -> Result<
 
 type Reader = fn(&Whole<'_>, &Options<'_>, &mut Batch<'_>) -> Result<()>;
 
-/// Returns what reads whole files of the format; interchange rows are read line by line.
+/// Returns what reads one whole file of the format after the other; others are read line by line, or all together.
 fn reader(format: Format) -> Option<Reader> {
     Some(match format {
-        Format::Jsonl => return None,
+        Format::Jsonl | Format::Beads | Format::GitPerf => return None,
         Format::Junit => junit::read,
         Format::NinjaLog => ninja_log::read,
         Format::GithubJobs => github_jobs::read,
         Format::Hyperfine => hyperfine::read,
         Format::BenchmarkAction => benchmark_action::read,
         Format::TestDurations => test_durations::read,
+        Format::NextflowTrace => nextflow::read,
+        Format::ChromeTrace => chrome_trace::read,
+        Format::Criterion => criterion::read,
     })
+}
+
+/// Returns what the notes of git-perf in a repository hold.
+///
+/// # Errors
+/// The notes cannot be read.
+pub fn read_notes(repository: &Repository, options: &Options<'_>) -> Result<Found> {
+    let mut batch = Batch::new(Format::GitPerf.name(), options.branch);
+    git_perf::read(repository, options, &mut batch)?;
+    Ok(batch.finish())
 }
 
 /// Returns what every version of one file in a branch's history holds, read from git's objects, never the work tree.

@@ -7,13 +7,19 @@ use crate::redact::inert;
 const LOOKED_AT: usize = 1 << 16;
 
 /// Words that all stand in the first part of a file of this format, the surest format first.
-const MARKS: [(Format, &[&str]); 7] = [
+const MARKS: [(Format, &[&str]); 13] = [
     (Format::NinjaLog, &["# ninja log v"]),
     (Format::BenchmarkAction, &["window.BENCHMARK_DATA"]),
     (Format::Jsonl, &["\"execution\"", "\"workflow\"", "\"step\"", "\"started_at\""]),
     (Format::GithubJobs, &["\"run_id\"", "\"conclusion\""]),
     (Format::Hyperfine, &["\"results\"", "\"command\"", "\"times\""]),
     (Format::Junit, &["<testsuite"]),
+    (Format::NextflowTrace, &["hash\t", "name\t", "status\t"]),
+    (Format::ChromeTrace, &["\"ph\"", "\"ts\""]),
+    (Format::Criterion, &["\"reason\"", "benchmark-complete"]),
+    (Format::Criterion, &["\"point_estimate\"", "\"mean\""]),
+    (Format::Beads, &["\"issue_id\"", "\"event_type\""]),
+    (Format::Beads, &["\"issue_type\"", "\"status\"", "\"created_at\""]),
     (Format::TestDurations, &[".py::"]),
 ];
 

@@ -9,7 +9,7 @@ use meow::store::segments;
 use crate::space::{Said, Space};
 
 /// A format, its sample, its records and executions, and what is skipped.
-const SAMPLES: [(&str, &str, usize, usize, &[&str]); 10] = [
+const SAMPLES: [(&str, &str, usize, usize, &[&str]); 14] = [
     ("junit", "junit-nextest.xml", 7, 1, &[]),
     ("junit", "junit-pytest.xml", 5, 1, &["skipped 1: a test that was not run"]),
     ("junit", "junit-surefire.xml", 7, 1, &["skipped 1: a test that was not run"]),
@@ -26,6 +26,10 @@ const SAMPLES: [(&str, &str, usize, usize, &[&str]); 10] = [
     ("github-action-benchmark", "data.js", 3, 2, &[]),
     ("test-durations", "test-durations.json", 6, 1, &[]),
     ("jsonl", "rows.jsonl", 2, 1, &[]),
+    ("nextflow-trace", "nextflow-trace.txt", 4, 3, &["skipped 1: a task that was taken from the cache"]),
+    ("chrome-trace", "chrome-trace.json", 5, 1, &["skipped 18: an event that is no slice of time"]),
+    ("criterion", "criterion/norm/new/estimates.json", 1, 1, &[]),
+    ("criterion", "criterion-messages.json", 1, 1, &["skipped 1: a message that is no benchmark's end"]),
 ];
 
 pub fn sample(name: &str) -> PathBuf {
@@ -84,6 +88,8 @@ fn a_torn_file_gives_nothing() {
     for (format, name, ..) in SAMPLES {
         let text = std::fs::read(sample(name)).expect("sample");
         for part in [text.len() / 3, text.len() * 2 / 3, text.len() - 2] {
+            // Between two lines, a log of lines is whole.
+            let part = if text[part - 1] == b'\n' { part - 1 } else { part };
             let space = Space::repository();
             std::fs::write(space.root().join("torn"), &text[..part]).expect("written");
             let said = import(&space, format, Path::new("torn"));
@@ -215,6 +221,138 @@ fn benchmarks_keep_their_numbers() {
 }
 
 #[test]
+fn nextflow_tasks_keep_queue_memory_and_retries() {
+    let found = imported("nextflow-trace", "nextflow-trace.txt");
+    assert_eq!(found.iter().filter(|record| record.attempt.step == "blast").count(), 3);
+    let blast = &found[0].attempt;
+    assert_eq!((blast.ready_ms, blast.started_ms, blast.duration_ms), (Some(288), 55_288, Some(5_000.0)));
+    assert_eq!((blast.peak_memory_bytes, blast.exit_code), (Some(31_247_565), Some(0)));
+    let retried = found.iter().find(|record| record.attempt.attempt == 2).expect("a retry");
+    assert_eq!((retried.execution.outcome, retried.attempt.duration_ms), (Outcome::Passed, Some(450.0)));
+    let aborted = found.iter().find(|record| record.attempt.step == "exonerate").expect("aborted");
+    assert_eq!((aborted.attempt.outcome, aborted.attempt.duration_ms), (Outcome::Cancelled, None));
+}
+
+#[test]
+fn traces_and_criterion_give_times() {
+    let found = imported("chrome-trace", "chrome-trace.json");
+    let lstat = found.iter().find(|record| record.attempt.step == "fs.sync.lstat").expect("lstat");
+    assert!(lstat.attempt.metrics["events"] > 1.0 && lstat.attempt.duration_ms.is_some_and(|took| took > 0.0));
+    let space = Space::repository();
+    space.write(
+        "t.json",
+        r#"[{"name":"a","ph":"X","ts":1700000000000000,"dur":2500,"pid":1,"tid":"x"},
+        {"name":"a","ph":"X","ts":1700000000010000,"dur":500,"pid":1,"tid":"x"}]"#,
+    );
+    space.meow_ok(&["import", "chrome-trace", "t.json", "--workflow", "compile"]);
+    let one = &records(&space)[0];
+    assert_eq!((one.execution.workflow.as_str(), one.execution.started_at.as_second()), ("compile", 1_700_000_000));
+    assert_eq!((one.attempt.duration_ms, one.attempt.metrics["events"]), (Some(3.0), 2.0));
+    let found = imported("criterion", "criterion/norm/new/estimates.json");
+    assert_eq!(found[0].attempt.step, "norm");
+    assert!(found[0].attempt.duration_ms.is_some_and(|took| (took - 2.987_260_747e-6).abs() < 1e-12));
+    let found = imported("criterion", "criterion-messages.json");
+    assert!(found[0].attempt.duration_ms.is_some_and(|took| (took - 3.419_492_399e-3).abs() < 1e-9));
+}
+
+#[test]
+fn beads_count_work_and_set_the_clock() {
+    let space = Space::repository();
+    let (issues, events) = (sample("beads-issues.jsonl"), sample("beads-events.jsonl"));
+    let (issues, events) = (issues.to_str().expect("text"), events.to_str().expect("text"));
+    let said = space.meow_ok(&["import", "beads", issues, events]);
+    assert!(
+        said.contains("4 records of 3 executions") && said.contains("skipped 1: an issue whose work has no"),
+        "{said}"
+    );
+    let found = records(&space);
+    let first = found.iter().find(|record| record.execution.workflow == "mol-work").expect("a formula");
+    assert_eq!(first.execution.started_at.to_string(), "2026-02-27T10:00:00Z", "eight hours later than written");
+    let tries = attempts(&found);
+    assert_eq!(tries[&("task".to_owned(), 1)], (Outcome::Failed, Some(600_000.0)));
+    assert_eq!(tries[&("task".to_owned(), 2)], (Outcome::Passed, Some(600_000.0)));
+    assert_eq!(tries[&("bug".to_owned(), 1)], (Outcome::Passed, Some(3_600_000.0)));
+    assert_eq!(tries[&("chore".to_owned(), 1)], (Outcome::Passed, Some(1_800_000.0)));
+    assert!(space.meow_ok(&["import", "beads", issues, events]).contains("; 0 taken"));
+    let said = space.meow(&["import", "beads", events]);
+    assert!(said.code == 2 && said.err.contains("clock"), "{said:?}");
+}
+
+#[test]
+fn beads_of_a_real_town_are_as_derived_by_others() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/gastown/beads");
+    if !data.exists() {
+        println!("skipped: {} is absent", data.display());
+        return;
+    }
+    let path = |name: &str| data.join(name).to_str().expect("text").to_owned();
+    let space = Space::repository();
+    let (issues, events) = (path("gt-issues.slim.jsonl"), path("gt-events.slim.jsonl"));
+    space.meow_ok(&["import", "beads", &issues, &events]);
+    let derived = std::fs::read_to_string(data.join("gt-executions.derived.csv")).expect("csv");
+    let mut expected: Vec<(i64, u32, String, &str, String)> = Vec::new();
+    for line in derived.lines().skip(1) {
+        let column: Vec<&str> = line.splitn(8, ',').collect();
+        let began: jiff::Timestamp = column[4].parse().expect("a time");
+        let (word, took) = match column[7].split(',').next().expect("an outcome") {
+            "closed" => ("passed", column[6]),
+            "released" => ("failed", column[6]),
+            _ => ("cancelled", ""),
+        };
+        let formula = if column[2].is_empty() { "beads" } else { column[2] };
+        expected.push((
+            began.as_second(),
+            column[1].parse().expect("a number"),
+            took.to_owned(),
+            word,
+            formula.to_owned(),
+        ));
+    }
+    let mut found: Vec<_> = records(&space)
+        .iter()
+        .map(|record| {
+            let (execution, attempt) = (&record.execution, &record.attempt);
+            let started = execution.started_at.as_second() + i64::try_from(attempt.started_ms / 1000).expect("small");
+            let took = attempt.duration_ms.map_or(String::new(), |took| format!("{}", took / 1000.0));
+            (started, attempt.attempt, took, attempt.outcome.word(), execution.workflow.clone())
+        })
+        .collect();
+    expected.sort();
+    found.sort();
+    assert_eq!(found.len(), 351);
+    // One execution has one workflow: the formula that was attached when its work ended.
+    let times = |all: &[(i64, u32, String, &'static str, String)]| -> Vec<_> {
+        all.iter().map(|(began, number, took, word, _)| (*began, *number, took.clone(), *word)).collect()
+    };
+    let others: Vec<_> =
+        expected.iter().map(|(began, number, took, word, _)| (*began, *number, took.clone(), *word)).collect();
+    assert_eq!(times(&found), others);
+    let same = found.iter().zip(&expected).filter(|(own, other)| own.4 == other.4).count();
+    assert!(same >= 345, "{same} of 351 formulas");
+}
+
+#[test]
+fn git_perf_notes_are_read_from_git() {
+    let space = Space::repository();
+    let note = sample("git-perf-note.txt");
+    for reference in ["refs/notes/perf-v3", "refs/notes/perf-v3-write-0-1"] {
+        space.git(&["notes", &format!("--ref={reference}"), "add", "-F", note.to_str().expect("text"), "HEAD"]);
+    }
+    let said = space.meow_ok(&["import", "git-perf"]);
+    assert!(said.contains("4 records of 4 executions; 0 known already; 4 taken"), "{said}");
+    let found = records(&space);
+    let head = space.git(&["rev-parse", "HEAD"]);
+    assert_eq!(found[0].execution.source.commit.map(|id| id.to_string()).as_deref(), Some(&head[..24]));
+    let values = found.iter().filter(|one| one.attempt.step == "build_time").map(|one| one.attempt.metrics["value"]);
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    assert_eq!(values, [42.5, 43.25]);
+    assert!(space.meow_ok(&["import", "git-perf"]).contains("; 0 taken"));
+    assert_eq!(space.meow(&["import", "git-perf", "README"]).code, 2);
+    assert_eq!(space.meow(&["import", "junit"]).code, 2);
+}
+
+#[test]
 fn histories_give_what_each_version_measured_anew() {
     let space = Space::repository();
     let commit = |path: &str, text: &str| {
@@ -258,7 +396,7 @@ fn histories_give_what_each_version_measured_anew() {
 #[test]
 fn the_help_lists_every_format_with_an_example() {
     let help = Space::empty().meow_ok(&["import", "--help"]);
-    for (format, ..) in SAMPLES {
+    for format in SAMPLES.iter().map(|(format, ..)| *format).chain(["beads", "git-perf"]) {
         assert!(help.contains(&format!("- {format}:")), "{help}");
         assert!(help.contains(&format!("\n  meow import {format} ")), "{help}");
     }
