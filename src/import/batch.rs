@@ -161,7 +161,7 @@ impl<'a> Batch<'a> {
             machine,
             branch,
             commit: about.commit,
-            duration_ms: about.duration_ms.unwrap_or(f64::NAN),
+            duration_ms: about.duration_ms.filter(|ms| ms.is_finite() && *ms >= 0.0).unwrap_or(f64::NAN),
             first_ms: i64::MAX,
         });
         self.places.insert(id, place);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use meow::import::{self, Format, Input, Options};
 use meow::record::{Outcome, Record};
 use meow::store::segments;
 
@@ -41,13 +42,13 @@ pub fn records(space: &Space) -> Vec<Record> {
     segments.iter().flat_map(|segment| segment.records().expect("whole")).collect()
 }
 
-fn import(space: &Space, format: &str, file: &Path) -> Said {
+fn run(space: &Space, format: &str, file: &Path) -> Said {
     space.meow(&["import", format, file.to_str().expect("text")])
 }
 
 fn imported(format: &str, name: &str) -> Vec<Record> {
     let space = Space::repository();
-    let said = import(&space, format, &sample(name));
+    let said = run(&space, format, &sample(name));
     assert_eq!(said.code, 0, "{said:?}");
     records(&space)
 }
@@ -65,7 +66,7 @@ fn attempts(records: &[Record]) -> BTreeMap<(String, u32), (Outcome, Option<f64>
 fn each_sample_is_taken_once_and_counted() {
     for (format, name, count, executions, skipped) in SAMPLES {
         let space = Space::repository();
-        let said = import(&space, format, &sample(name));
+        let said = run(&space, format, &sample(name));
         assert_eq!(said.code, 0, "{format} {name}: {said:?}");
         assert!(
             said.out.contains(&format!("{count} records of {executions} executions; 0 known already; {count} taken")),
@@ -77,7 +78,7 @@ fn each_sample_is_taken_once_and_counted() {
         let first = records(&space);
         assert_eq!(first.len(), count, "{format} {name}");
         assert!(first.iter().all(|record| record.execution.trigger == format!("import:{format}")));
-        let said = import(&space, format, &sample(name));
+        let said = run(&space, format, &sample(name));
         assert!(said.out.contains(&format!("{count} known already; 0 taken")), "{format} {name}: {}", said.out);
         assert_eq!(records(&space), first, "{format} {name}");
     }
@@ -92,7 +93,7 @@ fn a_torn_file_gives_nothing() {
             let part = if text[part - 1] == b'\n' { part - 1 } else { part };
             let space = Space::repository();
             std::fs::write(space.root().join("torn"), &text[..part]).expect("written");
-            let said = import(&space, format, Path::new("torn"));
+            let said = run(&space, format, Path::new("torn"));
             assert_eq!(said.code, 2, "{format} {name} cut at {part}: {said:?}");
             assert!(said.err.contains("torn"), "{format} {name}: {said:?}");
             assert!(!space.has(".meow"), "{format} {name} cut at {part}");
@@ -108,7 +109,7 @@ fn a_wrong_format_says_what_it_found_and_what_it_looks_like() {
                 continue;
             }
             let space = Space::repository();
-            let said = import(&space, asked, &sample(name));
+            let said = run(&space, asked, &sample(name));
             assert_eq!(said.code, 2, "{name} as {asked}: {said:?}");
             assert!(said.err.contains(&format!("meow import {own} ")), "{name} as {asked}: {}", said.err);
             assert!(!space.has(".meow"), "{name} as {asked}");
@@ -120,11 +121,50 @@ fn a_wrong_format_says_what_it_found_and_what_it_looks_like() {
     {
         space.write("odd", text);
         for (format, ..) in SAMPLES.iter().filter(|(format, ..)| *format != "jsonl") {
-            let said = import(&space, format, Path::new("odd"));
+            let said = run(&space, format, Path::new("odd"));
             assert_eq!(said.code, 2, "{format}: {said:?}");
             assert!(said.err.contains(said_of_it) && !said.err.contains("\u{1b}[31mred"), "{format}: {}", said.err);
         }
     }
+}
+
+/// Bytes changed, taken out and doubled at places that a fixed generator picks: some such files are read, others are
+/// refused, none makes the program fall over.
+#[test]
+fn damaged_files_are_read_or_refused() {
+    let space = Space::empty();
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).expect("31 bits") % below
+    };
+    let (mut read, mut refused) = (0, 0);
+    for (format, name, ..) in SAMPLES {
+        let whole = std::fs::read(sample(name)).expect("sample");
+        let format = Format::from_name(format).expect("a format");
+        for _ in 0..60 {
+            let mut bytes = whole.clone();
+            for _ in 0..=next(4) {
+                let at = next(bytes.len());
+                match next(4) {
+                    0 => bytes[at] = u8::try_from(next(256)).expect("a byte"),
+                    1 => bytes[at] = b"0-9e.<>&\"{}[],\t"[next(15)],
+                    2 => drop(bytes.drain(at..(at + 1 + next(8)).min(bytes.len()))),
+                    _ => bytes.extend_from_within(at..(at + next(40)).min(bytes.len())),
+                }
+            }
+            let path = space.root().join("damaged");
+            std::fs::write(&path, &bytes).expect("written");
+            let input = Input { name: "criterion/x/new/damaged".to_owned(), path };
+            match import::read(format, &[input], &Options { workflow: None, branch: &|_| None }) {
+                Ok(found) => read += found.executions().map(|records| records.len().min(1)).sum::<usize>().min(1),
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(read > 50 && refused > 50, "{read} read, {refused} refused");
 }
 
 #[test]
@@ -188,6 +228,17 @@ fn ninja_builds_are_told_apart() {
         let app = &found.iter().find(|record| record.attempt.step == "app").expect("app").attempt;
         assert!(app.duration_ms.is_some_and(|took| (100.0..130.0).contains(&took)), "{name} {app:?}");
         assert!(found[0].execution.duration_ms.is_some_and(|took| took < 1_300.0), "{name}");
+    }
+}
+
+#[test]
+fn ninja_versions_are_checked() {
+    let text = std::fs::read_to_string(sample("ninja-7.log")).expect("sample");
+    for (version, code) in [("v6", 0), ("v7", 0), ("v4", 2), ("v8", 2), ("vx", 2)] {
+        let space = Space::repository();
+        space.write("log", &text.replacen("v7", version, 1));
+        let said = run(&space, "ninja-log", Path::new("log"));
+        assert_eq!(said.code, code, "{version}: {said:?}");
     }
 }
 
