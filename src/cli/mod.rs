@@ -5,6 +5,8 @@ pub mod analyze;
 pub mod commit;
 pub mod demo;
 pub mod execute;
+pub mod fetch;
+pub mod fold;
 pub mod foresight;
 pub mod history;
 pub mod hook;
@@ -18,6 +20,7 @@ pub mod log;
 pub mod machine;
 pub mod page;
 pub mod project;
+pub mod push;
 pub mod recommendations;
 pub mod record;
 pub mod report;
@@ -61,6 +64,8 @@ enum Command {
     Commit(commit::Args),
     Demo(demo::Args),
     Execute(execute::Args),
+    Fetch(fetch::Args),
+    Fold(fold::Args),
     /// What the installed hooks call
     #[command(hide = true)]
     Hook(hook::Args),
@@ -72,6 +77,7 @@ enum Command {
     Learn(learn::Args),
     List(list::Args),
     Log(log::Args),
+    Push(push::Args),
     Recommendations(recommendations::Args),
     Report(report::Args),
     Status(status::Args),
@@ -123,6 +129,8 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Commit(args) => commit::run(args, context),
         Command::Demo(args) => demo::run(args, context),
         Command::Execute(args) => execute::run(args, context),
+        Command::Fetch(args) => fetch::run(args, context),
+        Command::Fold(args) => fold::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
         Command::Import(args) => import::run(args, context),
@@ -130,6 +138,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Learn(args) => learn::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Log(args) => log::run(args, context),
+        Command::Push(args) => push::run(args, context),
         Command::Recommendations(args) => recommendations::run(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Status(args) => status::run(args, context),

@@ -20,6 +20,7 @@ mod recommend;
 mod record;
 mod remember;
 mod report;
+mod roads;
 mod scanning;
 mod schema;
 mod sealing;
