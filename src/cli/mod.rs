@@ -20,6 +20,7 @@ pub mod log;
 pub mod machine;
 pub mod page;
 pub mod project;
+pub mod purge;
 pub mod push;
 pub mod recommendations;
 pub mod record;
@@ -28,6 +29,7 @@ pub mod seal;
 pub mod settings;
 pub mod sources;
 pub mod status;
+pub mod store;
 pub mod terminal;
 pub mod workflows;
 
@@ -77,10 +79,12 @@ enum Command {
     Learn(learn::Args),
     List(list::Args),
     Log(log::Args),
+    Purge(purge::Args),
     Push(push::Args),
     Recommendations(recommendations::Args),
     Report(report::Args),
     Status(status::Args),
+    Store(store::Args),
     /// Record one command, or what something else measured
     Record(record::Args),
 }
@@ -138,10 +142,12 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Learn(args) => learn::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Log(args) => log::run(args, context),
+        Command::Purge(args) => purge::run(args, context),
         Command::Push(args) => push::run(args, context),
         Command::Recommendations(args) => recommendations::run(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Status(args) => status::run(args, context),
+        Command::Store(args) => store::run(args, context),
         Command::Record(args) => record::run(args, context),
     }
 }

@@ -10,6 +10,7 @@ pub mod refs;
 pub mod remote;
 pub mod snapshot;
 pub mod state;
+pub mod stored;
 pub mod writers;
 
 use std::path::{Path, PathBuf};

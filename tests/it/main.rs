@@ -10,6 +10,7 @@ mod golden;
 mod hooks;
 mod import;
 mod init;
+mod keeping;
 mod laws;
 mod learn;
 mod list;
