@@ -56,7 +56,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 }
 
 /// Returns the files of meow's data folders that differ from HEAD.
-fn changed(repository: &Repository, top: &Path) -> Result<Vec<FileChange>> {
+pub(super) fn changed(repository: &Repository, top: &Path) -> Result<Vec<FileChange>> {
     let mut committed = BTreeMap::new();
     let head = repository.head()?;
     for folder in DATA_FOLDERS {

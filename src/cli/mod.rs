@@ -8,6 +8,8 @@ pub mod config;
 pub mod decisions;
 pub mod demo;
 pub mod execute;
+pub mod fetch;
+pub mod fold;
 pub mod foresight;
 pub mod history;
 pub mod hook;
@@ -22,6 +24,8 @@ pub mod machine;
 pub mod man;
 pub mod page;
 pub mod project;
+pub mod purge;
+pub mod push;
 pub mod recommendations;
 pub mod record;
 pub mod report;
@@ -29,6 +33,7 @@ pub mod seal;
 pub mod settings;
 pub mod sources;
 pub mod status;
+pub mod store;
 pub mod terminal;
 pub mod workflows;
 
@@ -68,6 +73,8 @@ enum Command {
     Config(config::Args),
     Demo(demo::Args),
     Execute(execute::Args),
+    Fetch(fetch::Args),
+    Fold(fold::Args),
     /// What the installed hooks call
     #[command(hide = true)]
     Hook(hook::Args),
@@ -80,9 +87,12 @@ enum Command {
     List(list::Args),
     Log(log::Args),
     Man(man::Args),
+    Purge(purge::Args),
+    Push(push::Args),
     Recommendations(recommendations::Args),
     Report(report::Args),
     Status(status::Args),
+    Store(store::Args),
     /// Record one command, or what something else measured
     Record(record::Args),
 }
@@ -144,6 +154,8 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Config(args) => config::run(args, context),
         Command::Demo(args) => demo::run(args, context),
         Command::Execute(args) => execute::run(args, context),
+        Command::Fetch(args) => fetch::run(args, context),
+        Command::Fold(args) => fold::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
         Command::Import(args) => import::run(args, context),
@@ -152,9 +164,12 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::List(args) => list::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Man(args) => man::run(args, context),
+        Command::Purge(args) => purge::run(args, context),
+        Command::Push(args) => push::run(args, context),
         Command::Recommendations(args) => recommendations::run(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Status(args) => status::run(args, context),
+        Command::Store(args) => store::run(args, context),
         Command::Record(args) => record::run(args, context),
     }
 }

@@ -1,5 +1,6 @@
 //! `meow report`: what a branch changes, or where many repositories lose time.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::history::history;
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::git::Repository;
 use crate::learn;
 use crate::recommend;
-use crate::report::{self, Names, Side};
+use crate::report::{self, Found, Names, Side};
 use crate::scan::History;
 
 /// Show what a branch changes, or where many repositories lose time
@@ -55,9 +56,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let advice = taken.open(recommend::recommend(&knowledge, &history));
     if args.paths.is_empty() {
         let repository = context.project()?.repository.ok_or_else(|| Error::git("the repository is gone"))?;
-        let (sides, names) = sides(args.base.as_deref(), &repository, &history, context)?;
+        let (sides, found, names) = sides(args.base.as_deref(), &repository, &history, context)?;
         let accepted = taken.accepted(recommendations::DURATION);
         let comparison = report::compare(&history, &sides, names, &knowledge, &advice, &accepted);
+        let comparison = report::Comparison { found, ..comparison };
         page::show(&comparison, &comparison.document(), format, context)?;
     } else {
         let losses = report::losses(&history, &advice);
@@ -72,22 +74,46 @@ fn sides(
     repository: &Repository,
     history: &History,
     context: &Context,
-) -> Result<(Vec<Option<Side>>, Names)> {
+) -> Result<(Vec<Option<Side>>, Option<Found>, Names)> {
     let base = match base {
         Some(base) => Some(base.to_owned()),
         None => repository.state()?.default_branch,
     };
     if let Some(base) = base
-        && let Some(sources) = sources::sources(repository, &base)?
+        && let Some(sources) = sources::sources(repository, &base, history)?
     {
-        let sides = report::by_source(history, &sources);
-        let committed = !sources.head_commits.is_empty();
+        let (sides, found) = report::by_source(history, &sources);
+        say_absent(repository, history, context)?;
+        let committed = !sources.head.commits.is_empty();
         if committed || sides.contains(&Some(Side::Head)) {
             let head = if committed { "this branch" } else { "uncommitted work" };
-            return Ok((sides, Names { base, head: head.to_owned() }));
+            return Ok((sides, Some(found), Names { base, head: head.to_owned() }));
         }
     }
     let now = context.settings.clock.now().as_millisecond();
     let names = Names { base: "last week".to_owned(), head: "this week".to_owned() };
-    Ok((report::by_week(history, now), names))
+    Ok((report::by_week(history, now), None, names))
+}
+
+/// Says how many executions name commits that a shallow or partial clone lacks: they can only be recognised by tree or
+/// patch.
+fn say_absent(repository: &Repository, history: &History, context: &Context) -> Result<()> {
+    if repository.limits().is_empty() {
+        return Ok(());
+    }
+    let mut here = BTreeMap::new();
+    let mut absent = 0;
+    for commit in history.executions.commit.iter().flatten() {
+        let is_here = match here.get(commit) {
+            Some(known) => *known,
+            None => repository.has_object(commit.bytes())?,
+        };
+        here.insert(*commit, is_here);
+        absent += u64::from(!is_here);
+    }
+    if absent > 0 {
+        let absent = report::format::count(absent, "execution");
+        context.terminal.warn(&format!("{absent} ran on commits that this clone lacks"));
+    }
+    Ok(())
 }

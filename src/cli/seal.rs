@@ -33,17 +33,10 @@ pub fn seal(repository: &Repository, settings: &Settings) -> Result<Waiting> {
     }
     let top = repository.work_dir().ok_or_else(|| Error::git("a bare repository has no work tree to seal into"))?;
     let meow = top.join(".meow");
-    let worktrees = repository.worktrees()?;
-    let heads = heads(repository)?;
+    let heads = settle(repository, &spool)?;
     let reached = |place: &str| heads.iter().any(|head| holds(repository, *head, place));
-    let present = |place: &str| {
-        let lies_in =
-            |worktree: &Repository| worktree.work_dir().is_some_and(|top| top.join(".meow").join(place).is_file());
-        worktrees.iter().any(lies_in)
-    };
-    spool.settle(&reached, &present)?;
     leads_nowhere_else(&meow)?;
-    let living: Vec<String> = worktrees.iter().map(Repository::worktree).collect();
+    let living: Vec<String> = repository.worktrees()?.iter().map(Repository::worktree).collect();
     let own = repository.worktree();
     let wanted = |worktree: &str| worktree == own || !living.iter().any(|living| living == worktree);
     let writer = spool.writer(&settings.clock)?;
@@ -59,6 +52,24 @@ pub fn seal(repository: &Repository, settings: &Settings) -> Result<Waiting> {
         }
     }
     Ok(waiting)
+}
+
+/// Frees the journals whose segments git holds, and forgets segments that were thrown away; returns the commits that
+/// keep a segment for good.
+///
+/// # Errors
+/// References cannot be read, or a journal cannot be removed.
+pub(super) fn settle(repository: &Repository, spool: &Spool) -> Result<Vec<Oid>> {
+    let worktrees = repository.worktrees()?;
+    let heads = heads(repository)?;
+    let reached = |place: &str| heads.iter().any(|head| holds(repository, *head, place));
+    let present = |place: &str| {
+        let lies_in =
+            |worktree: &Repository| worktree.work_dir().is_some_and(|top| top.join(".meow").join(place).is_file());
+        worktrees.iter().any(lies_in)
+    };
+    spool.settle(&reached, &present)?;
+    Ok(heads)
 }
 
 /// Returns the commits that keep a segment for good: HEAD of every worktree, and the writers' refs.
@@ -77,7 +88,7 @@ pub(super) fn holds(repository: &Repository, commit: Oid, place: &str) -> bool {
 }
 
 /// Checks that a repository does not lead its records out of itself by a link.
-fn leads_nowhere_else(meow: &Path) -> Result<()> {
+pub(super) fn leads_nowhere_else(meow: &Path) -> Result<()> {
     for folder in [meow.to_path_buf(), meow.join("records")] {
         if folder.is_symlink() {
             return Err(Error::store(format!("{} is a link; records are not written through it", folder.display())));

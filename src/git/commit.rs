@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use gix::objs::tree::EntryKind;
 use gix::refs::Target;
@@ -12,7 +12,7 @@ use super::{Oid, Repository, trouble};
 use crate::error::{Error, Result};
 
 /// Variables by which git points a child at a repository; the caller decides here, not the environment.
-const POINTERS: [&str; 8] = [
+pub(super) const POINTERS: [&str; 8] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_COMMON_DIR",
@@ -61,19 +61,14 @@ impl Repository {
         if files.is_empty() {
             return Ok(());
         }
-        let top = self.work_dir().ok_or_else(|| Error::git("a bare repository has no index"))?;
+        self.work_dir().ok_or_else(|| Error::git("a bare repository has no index"))?;
         let wrong = "`git update-index` could not take the records";
-        let mut command = Command::new("git");
-        for pointer in POINTERS {
-            command.env_remove(pointer);
-        }
+        let mut command = self.git();
         if let Some(index) = index {
             command.env("GIT_INDEX_FILE", index);
         }
         let mut child = command
-            .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
             .args(["update-index", "-z", "--index-info"])
-            .current_dir(top)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

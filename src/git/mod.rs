@@ -7,8 +7,11 @@ pub mod objects;
 pub mod oid;
 pub mod patch;
 pub mod refs;
+pub mod remote;
 pub mod snapshot;
 pub mod state;
+pub mod stored;
+pub mod writers;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +23,7 @@ pub use hooks::HookState;
 pub use objects::{CommitFacts, Version};
 pub use oid::Oid;
 pub use refs::{Note, Tip};
+pub use remote::{Lease, Pushed};
 pub use state::State;
 
 use crate::error::{Error, Result};

@@ -142,6 +142,19 @@ impl Repository {
         Ok(entry.is_some_and(|entry| entry.mode().is_blob()))
     }
 
+    /// Returns whether an object is here whose id begins with these bytes.
+    ///
+    /// # Errors
+    /// The object database cannot be read.
+    pub fn has_object(&self, start: &[u8; 12]) -> Result<bool> {
+        let mut id = gix::ObjectId::null(self.inner.object_hash());
+        id.as_mut_slice()[..start.len()].copy_from_slice(start);
+        let wrong = || format!("the objects of {} cannot be read", self.common_dir().display());
+        let prefix = gix::hash::Prefix::new(&id, 2 * start.len()).map_err(trouble(wrong()))?;
+        // Several with the same 12 bytes would be here too.
+        Ok(self.inner.objects.lookup_prefix(prefix, None).map_err(trouble(wrong()))?.is_some())
+    }
+
     /// Returns what a commit says.
     ///
     /// # Errors

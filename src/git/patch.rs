@@ -1,9 +1,12 @@
 //! Patch-ids: what a change is recognised by after a rebase, a squash or a cherry-pick.
 
+use std::collections::BTreeMap;
+
 use gix::bstr::{BString, ByteSlice};
 use gix::diff::blob::{Algorithm, Diff, InternedInput};
 use gix::objs::tree::EntryMode;
 
+use super::snapshot::Work;
 use super::{DATA_FOLDERS, Oid, Repository, trouble};
 use crate::error::Result;
 
@@ -47,7 +50,44 @@ impl Repository {
     /// # Errors
     /// An object is absent or damaged.
     pub fn patch_id(&self, old: Option<Oid>, new: Oid) -> Result<Option<[u8; 12]>> {
-        let changes = self.changes(old, new)?;
+        self.patch_id_of(&self.changes(old, new)?)
+    }
+
+    /// Returns the patch-id of the step from `old` to the commit `head` with what the work tree changes in it.
+    ///
+    /// # Errors
+    /// An object is absent or damaged.
+    pub(super) fn patch_id_with(&self, old: Option<Oid>, head: Option<Oid>, work: &Work) -> Result<Option<[u8; 12]>> {
+        let committed = match head {
+            Some(head) => self.changes(old, head)?,
+            None => Vec::new(),
+        };
+        let mut changes: BTreeMap<BString, Change> =
+            committed.into_iter().map(|change| (change.path.clone(), change)).collect();
+        let tree = match head {
+            Some(head) => self.tree_of(head)?,
+            None => self.inner.empty_tree(),
+        };
+        for (path, edit) in work.edits.iter().filter(|(path, _)| !is_data(path)) {
+            let new = edit.map(|(kind, id)| Side { mode: kind.into(), id });
+            let old = if let Some(change) = changes.remove(path) {
+                change.old
+            } else {
+                let wrong = || format!("{path} of commit {head:?} cannot be read");
+                let entry = tree.lookup_entry(path.split(|byte| *byte == b'/')).map_err(trouble(wrong()))?;
+                let file = entry.filter(|entry| !entry.mode().is_tree());
+                file.map(|entry| Side { mode: entry.mode(), id: entry.object_id() })
+            };
+            if old != new {
+                changes.insert(path.clone(), Change { path: path.clone(), old, new });
+            }
+        }
+        let changes: Vec<Change> = changes.into_values().collect();
+        // What the work tree holds is no object of the repository, and lies in memory only.
+        work.objects.patch_id_of(&changes)
+    }
+
+    fn patch_id_of(&self, changes: &[Change]) -> Result<Option<[u8; 12]>> {
         if changes.is_empty() {
             return Ok(None);
         }
@@ -82,14 +122,8 @@ impl Repository {
     }
 
     fn changes(&self, old: Option<Oid>, new: Oid) -> Result<Vec<Change>> {
-        let tree = |commit: Oid| {
-            self.inner
-                .find_commit(commit.0)
-                .and_then(|commit| commit.tree())
-                .map_err(trouble(format!("the tree of commit {commit} cannot be read")))
-        };
-        let old = old.map_or_else(|| Ok(self.inner.empty_tree()), tree)?;
-        let new = tree(new)?;
+        let old = old.map_or_else(|| Ok(self.inner.empty_tree()), |old| self.tree_of(old))?;
+        let new = self.tree_of(new)?;
         let mut recorder = gix::diff::tree::Recorder::default();
         gix::diff::tree(
             gix::objs::TreeRefIter::from_bytes(&old.data, self.inner.object_hash()),
@@ -102,6 +136,11 @@ impl Repository {
         let mut changes: Vec<Change> = recorder.records.into_iter().filter_map(Change::of_file).collect();
         changes.sort();
         Ok(changes)
+    }
+
+    fn tree_of(&self, commit: Oid) -> Result<gix::Tree<'_>> {
+        let tree = self.inner.find_commit(commit.0).and_then(|commit| commit.tree());
+        tree.map_err(trouble(format!("the tree of commit {commit} cannot be read")))
     }
 
     /// Returns both texts of a change, or `None` where they are too long, binary, or no files.

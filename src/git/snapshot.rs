@@ -21,14 +21,22 @@ const MOST_BYTES: u64 = 512 << 20;
 const MOST_FILES: usize = 50_000;
 
 /// What stands at a path: a kind and an object, or nothing any more.
-type Edits = BTreeMap<BString, Option<(EntryKind, gix::ObjectId)>>;
+pub(super) type Edits = BTreeMap<BString, Option<(EntryKind, gix::ObjectId)>>;
 
 /// What the work tree would be as a commit.
 pub(super) enum Snapshot {
-    /// Its tree, without meow's data.
-    Tree(Oid),
+    /// Its tree, without meow's data, and how that differs from HEAD.
+    Tree(Oid, Box<Work>),
     /// There is more to hash than a run should wait for.
     TooMuch,
+}
+
+/// What the work tree changes in HEAD.
+pub(super) struct Work {
+    /// What stands at the paths that differ.
+    pub edits: Edits,
+    /// The repository with the new blobs in memory.
+    pub objects: Repository,
 }
 
 impl Repository {
@@ -90,7 +98,10 @@ impl Repository {
             edits.insert(path, found.map(|(id, kind, _)| (kind, id)));
         }
         let tree = person.head_tree_id_or_empty().and_then(|id| person.find_tree(id)).map_err(trouble(wrong()))?;
-        edited(&tree, &edits).map(Snapshot::Tree)
+        let id = edited(&tree, &edits)?;
+        drop(tree);
+        drop(pipeline);
+        Ok(Snapshot::Tree(id, Box::new(Work { edits, objects: Self { inner: person } })))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The state of the sources at one moment: what an execution's record keeps of them.
 
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, Work};
 use super::{Oid, Repository};
 use crate::error::Result;
 
@@ -12,9 +12,11 @@ pub struct State {
     /// The tree that `git add --all && git commit` would give. A bare repository has its commit's tree. Absent where more
     /// than 512 MiB or 50,000 files would have to be hashed.
     pub tree: Option<Oid>,
-    /// The patch-id of the commit; absent for merges and for commits without changes.
+    /// The patch-id of the commit, or of the commit that a dirty work tree would become; absent for merges and for
+    /// commits without changes.
     pub patch: Option<[u8; 12]>,
-    /// The patch-id of everything since the merge base with the default branch; absent on that branch itself.
+    /// The patch-id of everything since the merge base with the default branch, the work tree's changes included; absent
+    /// where there is nothing since.
     pub range_patch: Option<[u8; 12]>,
     /// Whether that tree differs from the commit's.
     pub dirty: bool,
@@ -33,19 +35,24 @@ impl Repository {
     pub fn state(&self) -> Result<State> {
         let commit = self.head()?;
         let committed = commit.map(|commit| self.cleaned_tree(commit)).transpose()?;
-        let (tree, dirty) = if self.work_dir().is_some() {
+        let (tree, dirty, work) = if self.work_dir().is_some() {
             match self.snapshot()? {
-                Snapshot::Tree(tree) => {
+                Snapshot::Tree(tree, work) => {
                     let clean = committed.unwrap_or_else(|| Oid(gix::ObjectId::empty_tree(self.inner.object_hash())));
-                    (Some(tree), tree != clean)
+                    (Some(tree), tree != clean, (tree != clean).then_some(work))
                 }
-                Snapshot::TooMuch => (None, true),
+                Snapshot::TooMuch => (None, true, None),
             }
         } else {
-            (committed, false)
+            (committed, false, None)
         };
-        let (patch, range_patch) =
-            commit.map_or((None, None), |commit| (self.patch_of(commit), self.patch_since(commit)));
+        let (patch, range_patch) = match (commit, work) {
+            (commit, Some(work)) => (self.patch_id_with(commit, commit, &work)?, self.work_since(commit, &work)),
+            // What was not looked at in full is like no commit.
+            (Some(_), None) if dirty => (None, None),
+            (Some(commit), None) => (self.patch_of(commit), self.patch_since(commit)),
+            (None, None) => (None, None),
+        };
         Ok(State {
             commit,
             tree,
@@ -58,7 +65,7 @@ impl Repository {
     }
 
     /// Returns the patch-id of a commit with at most one parent, where it can be known.
-    fn patch_of(&self, commit: Oid) -> Option<[u8; 12]> {
+    pub fn patch_of(&self, commit: Oid) -> Option<[u8; 12]> {
         let facts = self.commit_facts(commit).ok()?;
         if facts.parents.len() > 1 { None } else { self.patch_id(facts.parents.first().copied(), commit).ok()? }
     }
@@ -67,5 +74,11 @@ impl Repository {
     fn patch_since(&self, commit: Oid) -> Option<[u8; 12]> {
         let base = self.merge_base(commit, self.default_tip().ok()??).ok()??;
         if base == commit { None } else { self.patch_id(Some(base), commit).ok()? }
+    }
+
+    /// Returns the patch-id of the way from the merge base with the default branch to the work tree, off that branch.
+    fn work_since(&self, commit: Option<Oid>, work: &Work) -> Option<[u8; 12]> {
+        let base = self.merge_base(commit?, self.default_tip().ok()??).ok()??;
+        if Some(base) == commit { None } else { self.patch_id_with(Some(base), commit, work).ok()? }
     }
 }

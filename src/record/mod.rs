@@ -53,9 +53,9 @@ pub struct Source {
     pub commit: Option<Digest>,
     /// The tree that committing the work tree would give.
     pub tree: Option<Digest>,
-    /// The patch-id of that commit.
+    /// The patch-id of that commit, or of the commit that a dirty work tree would become.
     pub patch: Option<Digest>,
-    /// The patch-id of everything since the merge base with the default branch.
+    /// The patch-id of everything since the merge base with the default branch, with what a dirty work tree changes.
     pub range_patch: Option<Digest>,
     /// Whether the work tree differed from the commit.
     pub dirty: Option<bool>,

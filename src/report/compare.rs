@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::losses::{Open, open};
 use super::series::{self, Accepted, Runs, Series};
-use super::sides::Side;
+use super::sides::{Found, Side};
 use super::statistics;
 use crate::learn::Knowledge;
 use crate::plan::Interval;
@@ -40,6 +40,9 @@ pub struct Comparison {
     pub head_executions: u64,
     /// Executions that belong to neither side.
     pub left_out: u64,
+    /// By what the executions were found to belong to a commit, where that is what tells the sides apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
     /// How many durations were compared; the confidence holds for all of them together.
     pub comparisons: u64,
     /// The probability that no duration is claimed wrongly, 0 to 1.
@@ -204,6 +207,7 @@ pub fn compare(
         base_executions: on(Some(Side::Base)),
         head_executions: on(Some(Side::Head)),
         left_out: on(None),
+        found: None,
         comparisons: comparisons as u64,
         confidence: 1.0 - DURATION_ERROR,
         workflows,

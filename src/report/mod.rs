@@ -20,7 +20,7 @@ pub use executions::{Log, Single, Status, find, log, single, status};
 pub use losses::{Losses, losses};
 pub use markdown::{LIMIT, MARKER, markdown};
 pub use series::Accepted;
-pub use sides::{Side, Sources, by_source, by_week};
+pub use sides::{Found, Landmarks, Side, Sources, by_source, by_week};
 pub use text::text;
 
 pub use crate::recommend::words as format;

@@ -81,6 +81,8 @@ impl Collector {
         to.slots.push(execution.slots.unwrap_or(0));
         to.commit.push(execution.source.commit);
         to.tree.push(execution.source.tree);
+        to.patch.push(execution.source.patch);
+        to.range_patch.push(execution.source.range_patch);
         to.dirty.push(execution.source.dirty);
         to.branch.push(execution.source.branch.as_deref().map(|branch| names.intern(branch)));
         let place = index(to.len() - 1);
@@ -138,6 +140,8 @@ impl super::Executions {
         pick(&mut self.slots, order);
         pick(&mut self.commit, order);
         pick(&mut self.tree, order);
+        pick(&mut self.patch, order);
+        pick(&mut self.range_patch, order);
         pick(&mut self.dirty, order);
         pick(&mut self.branch, order);
     }

@@ -112,6 +112,10 @@ pub struct Executions {
     pub commit: Vec<Option<Digest>>,
     /// Trees executed.
     pub tree: Vec<Option<Digest>>,
+    /// Patch-ids of the commits checked out, or of what dirty work trees would become.
+    pub patch: Vec<Option<Digest>>,
+    /// Patch-ids of everything since the merge base with the default branch.
+    pub range_patch: Vec<Option<Digest>>,
     /// Whether the work tree differed from the commit.
     pub dirty: Vec<Option<bool>>,
     /// Branches, by name or keyed hash.

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 pub use collect::Collector;
 pub use history::{Attempts, Executions, History, Name, Names, RepositoryFacts};
-pub use repository::repository;
+pub use repository::{removals, repository};
 
 use crate::error::Result;
 use repository::Gathered;

@@ -9,11 +9,14 @@ use super::{Collector, History};
 use crate::error::{Error, Result};
 use crate::git::{Oid, Repository};
 use crate::record::{Digest, Record};
-use crate::store::segment;
+use crate::store::removal::{self, Removals};
 use crate::store::spool::Spool;
+use crate::store::{self, segment};
 
 /// The folder of segments, from the top.
 const RECORDS: &str = ".meow/records";
+/// The folder of decisions, some of which are tombstones.
+const ACTIONS: &str = ".meow/actions";
 /// Segments are read in batches, so that their bytes are not all in memory at once.
 const BATCH: usize = 128;
 /// So many damaged segments are named; the rest are counted.
@@ -26,6 +29,7 @@ pub(super) struct Gathered {
     root: Option<Digest>,
     warnings: Vec<String>,
     records: Vec<Vec<Record>>,
+    removals: Removals,
 }
 
 /// Returns the history of one repository.
@@ -53,7 +57,7 @@ pub(super) fn collect(gathered: Vec<Gathered>) -> History {
         let facts = collector.facts(place);
         facts.root = one.root;
         facts.warnings = one.warnings;
-        for record in one.records.iter().flatten() {
+        for record in one.records.iter().flatten().filter(|record| !one.removals.purged(record)) {
             collector.add(place, record);
         }
     }
@@ -85,6 +89,7 @@ impl Gathered {
         self.read_work_trees(repository, &segments, &mut damaged);
         self.warnings.extend(skipped("segment", &damaged));
         self.read_spool(repository);
+        self.removals = removals(repository);
     }
 
     /// Reads segments from the object database.
@@ -111,11 +116,11 @@ impl Gathered {
         let worktrees = repository.worktrees().unwrap_or_default();
         let folders = worktrees.iter().filter_map(|worktree| Some(worktree.work_dir()?.join(".meow")));
         for folder in folders.filter(|folder| !folder.is_symlink()) {
-            match crate::store::segments(&folder) {
+            match store::segments(&folder) {
                 Ok(segments) => {
                     let new =
                         segments.iter().filter(|segment| !known.contains_key(&format!(".meow/{}", segment.place)));
-                    let opened = new.map(crate::store::Segment::records).collect();
+                    let opened = new.map(store::Segment::records).collect();
                     self.take(opened, damaged);
                 }
                 Err(error) => damaged.push(error),
@@ -177,6 +182,29 @@ fn segments(repository: &Repository, warnings: &mut Vec<String>) -> Result<BTree
         }
     }
     Ok(found)
+}
+
+/// Returns what was taken out on purpose, as any tip or work tree says.
+pub fn removals(repository: &Repository) -> Removals {
+    let mut removals = Removals::default();
+    let (mut seen_trees, mut seen_blobs) = (HashSet::new(), HashSet::new());
+    for tip in repository.tips().unwrap_or_default() {
+        let tree = repository.tree_at(tip.commit, ACTIONS).ok().flatten().filter(|tree| seen_trees.insert(*tree));
+        let entries = tree.and_then(|tree| repository.entries(tree).ok()).unwrap_or_default();
+        for entry in entries.into_iter().filter(|entry| !entry.folder && seen_blobs.insert(entry.id)) {
+            let small = repository.blob_size(entry.id).is_ok_and(|size| size <= store::toml::MAX_BYTES as u64);
+            if let Some(bytes) = small.then(|| repository.blob(entry.id).ok()).flatten() {
+                removals.add(&bytes);
+            }
+        }
+    }
+    for worktree in repository.worktrees().unwrap_or_default() {
+        let meow = worktree.work_dir().map(|top| top.join(".meow")).filter(|folder| !folder.is_symlink());
+        for text in meow.iter().flat_map(|meow| store::texts(meow, removal::ACTIONS)) {
+            removals.add(text.as_bytes());
+        }
+    }
+    removals
 }
 
 /// Returns one warning about things that were skipped: how many, and the first few with their causes.

@@ -30,6 +30,8 @@ impl Executions {
         self.slots.drain(..gone);
         self.commit.drain(..gone);
         self.tree.drain(..gone);
+        self.patch.drain(..gone);
+        self.range_patch.drain(..gone);
         self.dirty.drain(..gone);
         self.branch.drain(..gone);
     }

@@ -143,13 +143,13 @@ pub const EXECUTION: &[Column<Execution>] = &[
         "patch",
         "",
         Cell::Hash(|e| bytes(e.source.patch), |e, v| e.source.patch = Some(Digest::from_bytes(v))),
-        "The patch-id of that commit.",
+        "The patch-id of that commit, or of the commit that a dirty work tree would become.",
     ),
     of_execution(
         "range_patch",
         "",
         Cell::Hash(|e| bytes(e.source.range_patch), |e, v| e.source.range_patch = Some(Digest::from_bytes(v))),
-        "The patch-id of everything since the merge base with the default branch.",
+        "The patch-id of everything since the merge base with the default branch, with what a dirty work tree changes.",
     ),
     of_execution(
         "dirty",

@@ -117,6 +117,16 @@ pub fn add(meow: &Path, records: &[Record], writer: &str, now: Timestamp) -> Res
     Ok(place)
 }
 
+/// Writes the bytes of a segment to `place` below the folder `.meow`, all or nothing.
+///
+/// # Errors
+/// The folder cannot be made or written.
+pub fn write(meow: &Path, place: &str, bytes: &[u8]) -> Result<()> {
+    let path = meow.join(place);
+    path.parent().into_iter().for_each(sweep);
+    write_whole(&path, bytes)
+}
+
 /// Returns the segments below the folder `.meow` of a work tree, in the order of their paths.
 ///
 /// # Errors

@@ -16,6 +16,9 @@ use crate::record::{Attempt, Execution, Outcome, Record};
 /// The ending of a journal's file name.
 pub(super) const EXTENSION: &str = "journal";
 
+/// How the name of a journal starts before it has its first line.
+pub(super) const BEGINNING: &str = ".beginning-";
+
 /// A larger journal is refused unread.
 const MAX_BYTES: usize = 256 << 20;
 
@@ -46,7 +49,7 @@ impl Journal {
         let refuse = || Error::store(format!("the journal {} cannot be created", path.display()));
         let attempt = || -> std::io::Result<File> {
             fs::create_dir_all(folder)?;
-            let first = tempfile::Builder::new().prefix(".beginning-").tempfile_in(folder)?;
+            let first = tempfile::Builder::new().prefix(BEGINNING).tempfile_in(folder)?;
             flock(first.as_file(), FlockOperation::NonBlockingLockExclusive)?;
             let line = line(&Entry::Began { execution: Box::new(execution.clone()) })?;
             first.as_file().write_all(line.as_bytes())?;

@@ -5,6 +5,7 @@ pub mod columns;
 mod files;
 mod guard;
 pub mod journal;
+pub mod removal;
 pub mod schema;
 pub mod seal;
 pub mod segment;
@@ -12,5 +13,5 @@ pub mod spool;
 pub mod table;
 pub mod toml;
 
-pub use files::{Segment, add, segments};
-pub use toml::{get, list, put};
+pub use files::{Segment, add, segments, write};
+pub use toml::{get, list, put, texts};

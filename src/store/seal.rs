@@ -53,10 +53,25 @@ impl Spool {
     /// # Errors
     /// The segment cannot be written; every journal is still there then.
     pub fn seal(&self, into: &SealInto, wanted: &dyn Fn(&str) -> bool) -> Result<Sealed> {
+        self.seal_with(into.writer, into.now, wanted, &mut |place, bytes| files::write(into.meow, place, bytes))
+    }
+
+    /// Seals likewise, and hands the segment, by its path below `.meow`, to `keep`, which has it on the disk when it returns.
+    ///
+    /// # Errors
+    /// `keep` cannot keep it; every journal is still there then.
+    pub fn seal_with(
+        &self,
+        writer: &str,
+        now: Timestamp,
+        wanted: &dyn Fn(&str) -> bool,
+        keep: &mut dyn FnMut(&str, &[u8]) -> Result<()>,
+    ) -> Result<Sealed> {
         if self.list()?.is_empty() {
             return Ok(Sealed::default());
         }
         let _lock = self.lock()?;
+        self.sweep();
         let marks = self.marks()?;
         let is_marked = |id| marks.iter().any(|(_, mark)| mark.executions.contains(&id));
         let (mut sealed, mut records, mut executions) = (Sealed::default(), Vec::<Record>::new(), Vec::new());
@@ -83,13 +98,11 @@ impl Spool {
             return Ok(sealed);
         }
         let bytes = segment::encode(&records)?;
-        let place = segment::place(&records, into.writer, into.now, &bytes);
+        let place = segment::place(&records, writer, now, &bytes);
         sealed.executions = executions.len();
         sealed.records = records.len();
         self.mark(&Mark { segment: place.clone(), executions })?;
-        let path = into.meow.join(&place);
-        path.parent().into_iter().for_each(files::sweep);
-        files::write_whole(&path, &bytes)?;
+        keep(&place, &bytes)?;
         sealed.place = Some(place);
         Ok(sealed)
     }
@@ -120,6 +133,22 @@ impl Spool {
             }
         }
         Ok(freed)
+    }
+
+    /// Removes the journals of an ended execution, so that it will not be sealed; returns whether there was one.
+    ///
+    /// # Errors
+    /// It still runs, or a file cannot be removed.
+    pub fn forget(&self, execution: ExecutionId) -> Result<bool> {
+        let _lock = self.lock()?;
+        let own: Vec<_> = self.list()?.into_iter().filter(|spooled| spooled.execution == execution).collect();
+        for spooled in &own {
+            if spooled.read().is_ok_and(|content| content.state == State::Running) {
+                return Err(Error::request(format!("execution {execution} still runs")).hint("stop it first"));
+            }
+            remove(&spooled.path)?;
+        }
+        Ok(!own.is_empty())
     }
 
     /// Returns the segments that hold executions whose journals are still in the spool, by path below `.meow`.

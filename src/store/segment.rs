@@ -160,3 +160,18 @@ pub fn place(records: &[Record], writer: &str, sealed_at: Timestamp, bytes: &[u8
     let sealed = sealed_at.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string();
     format!("{}/month={month}/{sealed}-{writer}-{}.parquet", files::RECORDS, Digest::of(bytes))
 }
+
+/// Returns where the segment called `name` lies after some of its records went: writer and time of sealing stay.
+///
+/// # Errors
+/// `name` is no path that [`place`] gives.
+pub fn renamed(name: &str, kept: &[Record], bytes: &[u8]) -> Result<String> {
+    let wrong = || Error::store(format!("`{}` is no name of a segment", name.escape_debug()));
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let mut parts = file.splitn(3, '-');
+    let (Some(time), Some(writer), Some(_)) = (parts.next(), parts.next(), parts.next()) else { return Err(wrong()) };
+    let sealed_at = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time)
+        .and_then(|time| time.to_zoned(TimeZone::UTC))
+        .map_err(|error| wrong().cause(error))?;
+    Ok(place(kept, writer, sealed_at.timestamp(), bytes))
+}

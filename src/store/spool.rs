@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -12,6 +13,9 @@ use super::journal::{self, Journal, JournalContent, State};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::record::{Execution, ExecutionId, Record};
+
+/// A journal is begun within milliseconds; one that is still unfinished after this time has no process any more.
+const LEFT_OVER: Duration = Duration::from_mins(1);
 
 /// The spool of one repository.
 #[derive(Debug, Clone)]
@@ -108,6 +112,24 @@ impl Spool {
             return Ok(writer);
         }
         Err(Error::store(format!("{} holds no writer id", path.display())).hint("remove the file; a new id is drawn"))
+    }
+
+    /// Removes what processes left that died while they began a journal; young ones may still live.
+    pub(super) fn sweep(&self) {
+        let spool = self.private.join("spool");
+        let changed = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+        // The file system's own idea of now, which is what the others' ages are told in.
+        let now = tempfile::Builder::new().prefix(journal::BEGINNING).tempfile_in(&spool);
+        let Some(now) = now.ok().and_then(|file| changed(file.path())) else { return };
+        for folder in files::entries(&spool).unwrap_or_default() {
+            for file in files::entries(&folder.path()).unwrap_or_default() {
+                let begun = file.file_name().to_string_lossy().starts_with(journal::BEGINNING);
+                let old = || changed(&file.path()).and_then(|then| now.duration_since(then).ok());
+                if begun && old().is_some_and(|age| age >= LEFT_OVER) {
+                    let _ = fs::remove_file(file.path());
+                }
+            }
+        }
     }
 
     /// Waits for and takes the lock of those who seal and free; it goes with the returned file.

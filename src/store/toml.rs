@@ -63,6 +63,12 @@ pub fn get<T: DeserializeOwned>(meow: &Path, kind: &str, id: &str) -> Result<Opt
     ::toml::from_str(&text).map(Some).map_err(|error| refuse().cause(error).hint("run `meow learn` to write it anew"))
 }
 
+/// Returns the texts of all documents of a kind, by id; one that cannot be read is left out.
+pub fn texts(meow: &Path, kind: &str) -> Vec<String> {
+    let read = |id: String| String::from_utf8(files::read_capped(&place(meow, kind, &id), MAX_BYTES).ok()?).ok();
+    list(meow, kind).unwrap_or_default().into_iter().filter_map(read).collect()
+}
+
 /// Returns the ids of all documents of a kind, sorted.
 ///
 /// # Errors

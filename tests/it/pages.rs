@@ -7,7 +7,7 @@ use meow::learn::Knowledge;
 use meow::recommend::{Advice, Gain, Risk};
 use meow::record::{Attempt, Digest, Execution, ExecutionId, Outcome, Record, Source};
 use meow::report::compare::DurationVerdict;
-use meow::report::{self, Accepted, Comparison, LIMIT, MARKER, Names, Side, Sources, compare};
+use meow::report::{self, Accepted, Comparison, LIMIT, Landmarks, MARKER, Names, Side, Sources, compare};
 use meow::scan::{Collector, History};
 
 use crate::golden::golden;
@@ -207,13 +207,10 @@ fn a_dirty_execution_belongs_to_the_commit_with_its_tree() {
     ]
     .concat();
     let set = |text: &str| std::iter::once(digest(text)).collect();
-    let sources = Sources {
-        base_commits: set("old"),
-        base_trees: set("old tree"),
-        head_commits: set("new"),
-        head_trees: set("new tree"),
-    };
-    let sides = report::by_source(&History::from_records("project", &records), &sources);
+    let side = |commit: &str, tree: &str| Landmarks { commits: set(commit), trees: set(tree), ..Landmarks::default() };
+    let sources = Sources { base: side("old", "old tree"), head: side("new", "new tree") };
+    let (sides, found) = report::by_source(&History::from_records("project", &records), &sources);
+    assert_eq!((found.commit, found.tree, found.patch, found.range_patch), (2, 2, 0, 0));
     assert_eq!(sides, [Some(Side::Base), Some(Side::Head), Some(Side::Head), None, Some(Side::Base)]);
 }
 

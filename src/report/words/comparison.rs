@@ -123,9 +123,16 @@ impl Comparison {
         } else {
             String::new()
         };
+        let moved =
+            self.found.map(|found| (found.tree, found.patch, found.range_patch)).filter(|ways| *ways != (0, 0, 0));
+        let moved = moved.map_or_else(String::new, |(tree, patch, range)| {
+            format!(
+                " Recognised on another commit: {tree} by tree, {patch} by patch, {range} by the patch of a branch."
+            )
+        });
         format!(
             "{} against {}. Durations are medians of passed runs (p10 – p90, n runs), compared within a machine class; \
-             \"slower\" and \"faster\" hold with {} confidence for all {} together. \"failed\" counts {} / {}.{left}",
+             \"slower\" and \"faster\" hold with {} confidence for all {} together. \"failed\" counts {} / {}.{left}{moved}",
             format::count(self.head_executions, "execution"),
             self.base_executions,
             format::percent(self.confidence),

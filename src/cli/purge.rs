@@ -1,0 +1,178 @@
+//! `meow purge`: one execution goes from the branch, from this writer's ref and from this clone, and stays away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use super::history::history;
+use super::{Context, push, seal};
+use crate::error::{Error, Result};
+use crate::git::writers::reference_of;
+use crate::git::{DATA_FOLDERS, FileChange, Oid, Repository};
+use crate::record::{ExecutionId, RecordId};
+use crate::report::{self, format::count};
+use crate::store;
+use crate::store::removal::{ACTIONS, Left, Removal, Removals};
+use crate::store::spool::Spool;
+
+/// Take one execution out of what is recorded, for good
+///
+/// Its segments are replaced by ones without it, in one commit, and a tombstone of its record ids keeps it from being
+/// read or folded wherever it still lies. Commits that were made before hold its bytes until history is rewritten.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  meow log -n 5 && meow purge 3fa9")]
+pub struct Args {
+    /// The start of the execution's id
+    #[arg(value_name = "EXECUTION")]
+    execution: String,
+}
+
+/// Purges an execution.
+///
+/// # Errors
+/// There is no such execution, it still runs, there is no work tree, a merge or the like is in progress, or git or the
+/// store cannot be written.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    let repository = push::repository(context)?;
+    let top = repository.work_dir().ok_or_else(|| {
+        Error::request(format!("{} is a bare repository", repository.common_dir().display()))
+            .hint("purge in a clone of it")
+    })?;
+    repository.nothing_in_progress()?;
+    let meow = top.join(".meow");
+    seal::leads_nowhere_else(&meow)?;
+    let (execution, records) = records(&args.execution, context)?;
+    let spool = Spool::new(&repository.private_dir());
+    seal::settle(&repository, &spool)?;
+    spool.forget(execution)?;
+
+    let tombstones = Removal::purge(context.settings.clock.now(), &records);
+    let removals: Removals = tombstones.iter().collect();
+    let mut changes = Vec::<FileChange>::new();
+    for tombstone in &tombstones {
+        let id = tombstone.id()?;
+        let bytes = read(&store::put(&meow, ACTIONS, &id, tombstone)?)?;
+        changes.push((format!("{}/{id}.toml", DATA_FOLDERS[3]), Some(repository.write_blob(&bytes)?)));
+    }
+    let replaced = match repository.head()? {
+        Some(head) => replaced(&repository, head, &removals)?,
+        None => BTreeMap::new(),
+    };
+    for (path, left) in &replaced {
+        changes.push((path.clone(), None));
+        if let Some((place, bytes)) = left {
+            store::write(&meow, place, bytes)?;
+            changes.push((format!(".meow/{place}"), Some(repository.write_blob(bytes)?)));
+        }
+    }
+    let commit = repository.commit_paths("One execution purged", &changes)?;
+    for path in replaced.keys() {
+        // A file that is not checked out is gone already.
+        let _ = fs::remove_file(top.join(path));
+    }
+    uncommitted(&repository, &meow, &spool, &removals)?;
+    own_ref(&repository, &spool, &removals, context)?;
+    let _ = fs::remove_dir_all(repository.private_dir().join("logs").join(execution.to_string()));
+    let (records, segments) = (count(records.len() as u64, "record"), count(replaced.len() as u64, "segment"));
+    context.terminal.result(&format!("{commit} {execution} purged: {records}, {segments} replaced"))?;
+    say_what_stays(&repository, &removals, context)
+}
+
+/// Returns the execution that is meant, and the ids of its records.
+fn records(prefix: &str, context: &Context) -> Result<(ExecutionId, BTreeSet<RecordId>)> {
+    let history = history(&[], context)?;
+    let place = report::find(&history, prefix)?;
+    let id = history.executions.id[place];
+    let attempts = &history.attempts;
+    let own = (0..attempts.len()).filter(|row| attempts.execution[*row] as usize == place);
+    let record = |row: usize| RecordId::of(id, history.names.text(attempts.step[row]), attempts.attempt[row]);
+    Ok((id, own.map(record).collect()))
+}
+
+type Replaced = BTreeMap<String, Option<(String, Vec<u8>)>>;
+
+/// Returns the segments of a commit that hold what is removed, by path, with what is left of each.
+fn replaced(repository: &Repository, commit: Oid, removals: &Removals) -> Result<Replaced> {
+    let mut replaced = BTreeMap::new();
+    for (path, blob) in repository.blobs_under(commit, DATA_FOLDERS[0])? {
+        // A damaged segment is read by nobody.
+        match removals.leave(push::place(&path), &repository.blob(blob)?) {
+            Ok(Left::Part(place, bytes)) => drop(replaced.insert(path, Some((place, bytes)))),
+            Ok(Left::Nothing) => drop(replaced.insert(path, None)),
+            Ok(Left::Whole) | Err(_) => {}
+        }
+    }
+    Ok(replaced)
+}
+
+/// Takes the records out of segments that lie in the work tree and in no commit.
+fn uncommitted(repository: &Repository, meow: &Path, spool: &Spool, removals: &Removals) -> Result<()> {
+    let marked = spool.sealed()?;
+    for segment in store::segments(meow)? {
+        let left = removals.leave(&segment.place, &read(&segment.path)?).unwrap_or(Left::Whole);
+        if left == Left::Whole {
+            continue;
+        }
+        let path = format!(".meow/{}", segment.place);
+        let mut files: Vec<FileChange> = Vec::new();
+        if repository.blob_in_index(&path, None)?.is_some() {
+            files.push((path, None));
+        }
+        if let Left::Part(place, bytes) = left
+            // What still has its journals is sealed anew from them.
+            && !marked.contains(&segment.place)
+        {
+            store::write(meow, &place, &bytes)?;
+        }
+        fs::remove_file(&segment.path)
+            .map_err(|error| Error::store(format!("{} cannot be removed", segment.path.display())).cause(error))?;
+        repository.put_in_index(&files, None)?;
+    }
+    Ok(())
+}
+
+/// Starts this writer's ref anew without the records; nothing that it held before is its history any more.
+fn own_ref(repository: &Repository, spool: &Spool, removals: &Removals, context: &Context) -> Result<()> {
+    let name = reference_of(&spool.writer(&context.settings.clock)?)?;
+    let Some(held) = repository.reference(&name)? else { return Ok(()) };
+    let replaced = replaced(repository, held, removals)?;
+    let mut files = Vec::<FileChange>::new();
+    for (path, blob) in repository.blobs_under(held, DATA_FOLDERS[0])? {
+        match replaced.get(&path) {
+            None => files.push((path, Some(blob))),
+            Some(Some((place, bytes))) => files.push((format!(".meow/{place}"), Some(repository.write_blob(bytes)?))),
+            Some(None) => {}
+        }
+    }
+    // Also where its tip is clean: its history may not be.
+    if files.is_empty() {
+        return repository.delete_reference(&name, held);
+    }
+    let seconds = context.settings.clock.now().as_second();
+    repository.commit_to(&name, (Some(held), None), "Records\n", &files, seconds).map(drop)
+}
+
+/// Says in plain words where the bytes still are.
+fn say_what_stays(repository: &Repository, removals: &Removals, context: &Context) -> Result<u8> {
+    let mut holders = Vec::new();
+    for tip in repository.tips()? {
+        if !replaced(repository, tip.commit, removals)?.is_empty() {
+            holders.push(tip.name);
+        }
+    }
+    if !holders.is_empty() {
+        let shown: Vec<&str> = holders.iter().take(5).map(String::as_str).collect();
+        let more = if holders.len() > 5 { format!(" and {} more", holders.len() - 5) } else { String::new() };
+        context.terminal.warn(&format!("{}{more} still hold it; meow does not read it there", shown.join(", ")));
+    }
+    context.terminal.say(
+        "Commits made before this one, and every clone and fork that has them, still hold its bytes. The tombstone keeps \
+         meow from reading them; only rewriting history (git filter-repo) and pushing that by force takes them away. \
+         `meow push` replaces this writer's ref on the remote.",
+    );
+    Ok(0)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Error::store(format!("{} cannot be read", path.display())).cause(error))
+}

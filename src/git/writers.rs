@@ -1,0 +1,133 @@
+//! The writers' refs: commits of files that no branch holds, one ref a writer, moved by compare-and-swap.
+
+use std::fs::File;
+
+use gix::actor::SignatureRef;
+use gix::objs::tree::EntryKind;
+use gix::refs::Target;
+use gix::refs::transaction::{LogChange, PreviousValue, RefEdit, RefLog};
+
+use super::refs::WRITERS;
+use super::{FileChange, Oid, Repository, Tip, trouble};
+use crate::error::{Error, Result};
+
+/// Who signs commits on writers' refs: nobody, since a writer is never a host or a user.
+const NOBODY: (&str, &str) = ("meow", "meow@localhost");
+
+impl Repository {
+    /// Returns the writers' refs of this repository, sorted by name.
+    ///
+    /// # Errors
+    /// The references cannot be read.
+    pub fn writers(&self) -> Result<Vec<Tip>> {
+        Ok(self.tips()?.into_iter().filter(|tip| tip.name.starts_with(WRITERS)).collect())
+    }
+
+    /// Returns the commit that the reference `name` leads to, or `None` where there is no such reference.
+    ///
+    /// # Errors
+    /// The reference cannot be read or leads to no commit.
+    pub fn reference(&self, name: &str) -> Result<Option<Oid>> {
+        self.readable_references()?;
+        let wrong = || format!("{name} of {} cannot be read", self.common_dir().display());
+        let Some(mut reference) = self.inner.try_find_reference(name).map_err(trouble(wrong()))? else {
+            return Ok(None);
+        };
+        Ok(Some(Oid(reference.peel_to_commit().map_err(trouble(wrong()))?.id)))
+    }
+
+    /// Commits `files` on top of `parent` (nothing, for a first commit) and moves the reference `name` from `expected` to
+    /// it, all or nothing; what is new is on the disk when this returns.
+    ///
+    /// # Errors
+    /// Another process moved the reference meanwhile, or git cannot be written.
+    pub fn commit_to(
+        &self,
+        name: &str,
+        (expected, parent): (Option<Oid>, Option<Oid>),
+        message: &str,
+        files: &[FileChange],
+        seconds: i64,
+    ) -> Result<Oid> {
+        let wrong = || format!("{name} of {} cannot be committed to", self.common_dir().display());
+        let base = match parent {
+            Some(parent) => {
+                self.inner.find_commit(parent.0).and_then(|commit| commit.tree()).map_err(trouble(wrong()))?
+            }
+            None => self.inner.empty_tree(),
+        };
+        let mut editor = base.edit().map_err(trouble(wrong()))?.detach();
+        let mut written = Vec::new();
+        for (path, id) in files {
+            let parts = path.split('/').map(gix::bstr::BStr::new);
+            match id {
+                Some(id) => {
+                    written.push(id.0);
+                    editor.upsert(parts, EntryKind::Blob, id.0)
+                }
+                None => editor.remove(parts),
+            }
+            .map_err(trouble(wrong()))?;
+        }
+        let tree = editor
+            .write(|tree| {
+                let id = self.inner.write_object(tree).map(gix::Id::detach)?;
+                written.push(id);
+                Ok(id)
+            })
+            .map_err(|error: gix::Error| trouble(wrong())(error))?;
+        let time = format!("{seconds} +0000");
+        let nobody = SignatureRef { name: NOBODY.0.into(), email: NOBODY.1.into(), time: &time };
+        let parents = parent.map(|parent| parent.0);
+        let commit = self.inner.new_commit_as(nobody, nobody, message, tree, parents).map_err(trouble(wrong()))?.id;
+        written.push(commit);
+        self.sync_loose(&written).map_err(trouble(wrong()))?;
+        let expected = expected.map_or(PreviousValue::MustNotExist, |expected| {
+            PreviousValue::MustExistAndMatch(Target::Object(expected.0))
+        });
+        let log = LogChange { mode: RefLog::AndReference, force_create_reflog: false, message: message.into() };
+        let full = gix::refs::FullName::try_from(name).map_err(trouble(wrong()))?;
+        self.inner
+            .edit_references_as([RefEdit::update_with_log(full, commit, expected, log)], Some(nobody))
+            .map_err(trouble(wrong()))?;
+        Ok(Oid(commit))
+    }
+
+    /// Deletes the reference `name` where it still is `expected`.
+    ///
+    /// # Errors
+    /// Another process moved it meanwhile, or it cannot be deleted.
+    pub fn delete_reference(&self, name: &str, expected: Oid) -> Result<()> {
+        let wrong = || format!("{name} of {} cannot be deleted", self.common_dir().display());
+        let full = gix::refs::FullName::try_from(name).map_err(trouble(wrong()))?;
+        let expected = PreviousValue::MustExistAndMatch(Target::Object(expected.0));
+        self.inner.edit_references_as([RefEdit::delete(full, expected)], None).map_err(trouble(wrong()))?;
+        Ok(())
+    }
+
+    /// Waits until new loose objects are on the disk, which gix leaves to its caller. Packed ones were synced by git.
+    fn sync_loose(&self, ids: &[gix::ObjectId]) -> std::io::Result<()> {
+        let objects = self.common_dir().join("objects");
+        for id in ids {
+            let hex = id.to_string();
+            let (folder, file) = hex.split_at(2);
+            match File::open(objects.join(folder).join(file)) {
+                Ok(file) => file.sync_all().and_then(|()| File::open(objects.join(folder))?.sync_all())?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the name of a writer's ref.
+///
+/// # Errors
+/// `writer` is no writer id.
+pub fn reference_of(writer: &str) -> Result<String> {
+    if writer.len() == 12 && writer.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(format!("{WRITERS}{writer}"));
+    }
+    Err(Error::store(format!("`{}` is no writer id", writer.escape_debug())))
+}

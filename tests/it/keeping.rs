@@ -1,0 +1,215 @@
+//! Keeping the memory whole and small: verify, size, prune, purge.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use meow::record::Record;
+use meow::scan::{self, ScanOptions};
+use meow::store::segment;
+use serde_json::Value;
+
+use crate::null::null_history;
+use crate::sealing::execute;
+use crate::space::Space;
+
+fn json(space: &Space, args: &[&str]) -> Value {
+    serde_json::from_str(&space.meow(&[args, &["--json"]].concat()).out).expect("JSON")
+}
+
+/// Returns how many executions the repository at `folder` holds.
+fn executions(folder: &Path) -> usize {
+    scan::scan(&[folder.to_path_buf()], &ScanOptions::default()).expect("scanned").executions.len()
+}
+
+fn files(space: &Space) -> Vec<PathBuf> {
+    let listed = space.git(&["ls-files", ".meow/records"]);
+    listed.lines().map(|path| space.root().join(path)).collect()
+}
+
+/// Commits one execution in a segment of its own.
+fn committed(space: &Space, number: u8) {
+    execute(&space.root(), number);
+    space.meow_ok(&["commit"]);
+}
+
+const ID_OF_2: &str = "020202020202020202020202";
+
+#[test]
+fn every_flipped_byte_is_noticed() {
+    let records = null_history(3);
+    let mut ids: Vec<_> = records.iter().map(|record| record.execution.id).collect();
+    ids.sort();
+    ids.dedup();
+    let (mut flips, mut bytes_of_all) = (0, 0);
+    for part in ids.chunks(10).take(10) {
+        let own: Vec<Record> = records.iter().filter(|record| part.contains(&record.execution.id)).cloned().collect();
+        let mut bytes = segment::encode(&own).expect("encoded");
+        let place = segment::place(&own, "0123456789ab", jiff::Timestamp::UNIX_EPOCH, &bytes);
+        assert_eq!(segment::open(&place, &bytes).expect("whole").len(), own.len());
+        bytes_of_all += bytes.len();
+        for at in 0..bytes.len() {
+            let bit = 1 << (at % 8);
+            bytes[at] ^= bit;
+            flips += usize::from(segment::open(&place, &bytes).is_err());
+            bytes[at] ^= bit;
+        }
+    }
+    println!("{flips} of {bytes_of_all} flipped bytes noticed");
+    assert!(bytes_of_all > 10_000, "a store worth the name: {bytes_of_all}");
+    assert_eq!(flips, bytes_of_all);
+}
+
+#[test]
+fn verify_names_what_is_damaged_and_reports_leave_it_out() {
+    let space = Space::repository();
+    for number in 1..=3 {
+        committed(&space, number);
+    }
+    let whole = json(&space, &["store", "verify"]);
+    assert_eq!((whole["segments"].as_u64(), whole["damaged"].as_array().map(Vec::len)), (Some(6), Some(0)), "{whole}");
+    assert_eq!(space.meow(&["store", "verify"]).code, 0);
+    let file = files(&space).remove(1);
+    let mut bytes = fs::read(&file).expect("read");
+    bytes[20] ^= 1;
+    fs::write(&file, bytes).expect("written");
+    let said = space.meow(&["store", "verify"]);
+    assert!(said.code == 3 && said.out.contains(": 1 damaged"), "{said:?}");
+    assert!(said.out.contains(&file.display().to_string()), "{said:?}");
+    space.git(&["commit", "--quiet", "--all", "--message=damage"]);
+    let said = space.meow(&["store", "verify"]);
+    assert!(said.code == 3 && said.out.contains("2 damaged"), "committed and checked out: {said:?}");
+    let said = space.meow(&["log", "--json"]);
+    assert!(said.err.contains("1 segment was skipped"), "{said:?}");
+    assert_eq!(executions(&space.root()), 2);
+}
+
+#[test]
+fn size_adds_up_and_looks_a_year_ahead() {
+    let space = Space::repository();
+    assert!(space.meow_ok(&["store", "size"]).contains("No segment is in git yet"));
+    committed(&space, 1);
+    committed(&space, 2);
+    for packed in [false, true] {
+        if packed {
+            space.git(&["gc", "--quiet"]);
+        }
+        let size = json(&space, &["store", "size"]);
+        let records = &size["committed"][0];
+        let on_disk: u64 = files(&space).iter().map(|file| file.metadata().expect("a file").len()).sum();
+        assert_eq!((records["name"].as_str(), records["bytes"].as_u64()), (Some("records"), Some(on_disk)), "{size}");
+        let stored = records["stored_bytes"].as_f64().expect("a number");
+        assert!(stored > 200.0, "packed {packed}: {size}");
+        assert_eq!(size["bytes_per_execution"].as_f64(), Some(stored / 2.0));
+        let rate = size["executions_per_day"].as_f64().expect("a rate");
+        assert_eq!((size["executions"].as_u64(), rate), (Some(2), 2.0), "{size}");
+        assert_eq!(size["bytes_per_year"].as_f64(), Some(stored / 2.0 * rate * 365.0));
+    }
+    assert!(space.meow_ok(&["store", "size"]).contains("a year adds"));
+}
+
+#[test]
+fn prune_takes_old_segments_in_one_commit() {
+    let space = Space::repository();
+    committed(&space, 1);
+    let before = space.git(&["rev-parse", "HEAD"]);
+    execute(&space.root(), 2);
+    space.write(".meow/records/month=2025-11/other.parquet", "not committed\n");
+    let said = space.meow(&["store", "prune", "--before", "2026-01-01"]);
+    assert!(said.code == 2 && said.err.contains("is not committed"), "{said:?}");
+    fs::remove_file(space.root().join(".meow/records/month=2025-11/other.parquet")).expect("removed");
+    assert!(space.meow(&["store", "prune", "--before", "2025-01-01"]).err.contains("nothing to prune"));
+    assert!(space.meow_ok(&["store", "prune", "--before", "2026-01-01", "--dry-run"]).contains("would be: 1 segment"));
+    space.write("README", "staged\n");
+    space.git(&["add", "README"]);
+    assert!(space.meow_ok(&["store", "prune", "--before", "2026-01-01"]).contains("1 segment with 2 records pruned"));
+    assert_eq!(space.git(&["rev-parse", "HEAD~1"]), before);
+    assert_eq!(space.git(&["status", "--porcelain"]), "M  README");
+    assert_eq!((files(&space).len(), executions(&space.root())), (0, 1), "what waits is left alone");
+
+    // A writer's ref that still holds it does not bring it back.
+    space.git(&["update-ref", "refs/meow/w/0123456789ab", &before]);
+    assert!(space.meow(&["fold"]).err.contains("nothing to fold"));
+    space.git(&["fsck", "--strict"]);
+}
+
+#[test]
+fn purge_takes_one_execution_out_everywhere_it_can() {
+    let space = Space::repository();
+    let bare = space.home().join("remote.git");
+    space.git(&["init", "--quiet", "--bare", bare.to_str().expect("plain")]);
+    space.git(&["remote", "add", "origin", bare.to_str().expect("plain")]);
+    execute(&space.root(), 1);
+    execute(&space.root(), 2);
+    space.meow_ok(&["push"]);
+    space.meow_ok(&["fetch"]);
+    space.meow_ok(&["fold"]);
+    space.git(&["branch", "old"]);
+    let held = files(&space);
+    let stranger = space.home().join("stranger");
+    space.git(&["clone", "--quiet", ".", stranger.to_str().expect("plain")]);
+    space.git_in(&stranger, &["fetch", "--quiet", "origin", "refs/meow/w/*:refs/meow/w/*"]);
+
+    let said = space.meow(&["purge", "0202"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains(&format!("{ID_OF_2} purged: 2 records, 1 segment replaced")), "{said:?}");
+    assert!(said.err.contains("refs/heads/old still hold it") && said.err.contains("rewriting history"), "{said:?}");
+    assert_eq!(space.git(&["status", "--porcelain"]), "");
+    assert_eq!((files(&space).len(), executions(&space.root())), (1, 1), "one is left");
+    assert_ne!(files(&space), held, "under a new name");
+    assert!(space.meow(&["status", "0202"]).code == 2, "nobody finds it");
+    assert!(space.meow(&["purge", "0202"]).code == 2, "nor a second time");
+
+    let reached = space.git(&["rev-list", "--objects", "--glob=refs/meow/w/*"]);
+    let gone = held[0].file_name().expect("a name").to_str().expect("plain").to_owned();
+    assert!(!reached.contains(&gone), "own ref: {reached}");
+    space.meow_ok(&["push"]);
+    let reached = space.git_in(&bare, &["rev-list", "--objects", "--glob=refs/meow/w/*"]);
+    assert!(!reached.contains(&gone), "the remote's ref: {reached}");
+    assert!(space.meow(&["fold"]).err.contains("nothing to fold"));
+
+    // Someone who folded nothing yet, and then pulls: the tombstone holds there too.
+    assert_eq!(executions(&stranger), 2);
+    space.git_in(&stranger, &["pull", "--quiet"]);
+    assert_eq!(executions(&stranger), 1);
+    for folder in [space.root(), bare] {
+        space.git_in(&folder, &["fsck", "--full", "--strict"]);
+    }
+}
+
+#[test]
+fn purge_of_what_is_not_committed_keeps_the_rest() {
+    let space = Space::repository();
+    space.meow_ok(&["hooks", "install"]);
+    execute(&space.root(), 1);
+    execute(&space.root(), 2);
+    space.write(".git/hooks/commit-msg", "#!/bin/sh\nexit 1\n");
+    space.run_in(&space.root(), "chmod", &["+x", ".git/hooks/commit-msg"]);
+    assert_eq!(space.run_in(&space.root(), "git", &["commit", "--allow-empty", "--message=no"]).code, 1);
+    fs::remove_file(space.root().join(".git/hooks/commit-msg")).expect("removed");
+    execute(&space.root(), 3);
+    space.meow_ok(&["purge", ID_OF_2]);
+    assert_eq!(executions(&space.root()), 2);
+    space.meow_ok(&["commit"]);
+    assert_eq!(space.git(&["status", "--porcelain"]), "");
+    let clone = space.home().join("clone.git");
+    space.git(&["clone", "--quiet", "--bare", ".", clone.to_str().expect("plain")]);
+    assert_eq!(executions(&clone), 2);
+    let all = space.git(&["rev-list", "--objects", "--all"]);
+    let names = all.lines().filter(|line| line.contains(".parquet")).count();
+    assert_eq!(names, 1, "nothing that held it was ever committed: {all}");
+}
+
+#[test]
+fn what_began_and_died_is_swept() {
+    let space = Space::repository();
+    execute(&space.root(), 1);
+    let folder = space.root().join(".git/meow/spool/main");
+    for (name, age) in [(".beginning-old", 120), (".beginning-young", 0)] {
+        let file = fs::File::create(folder.join(name)).expect("created");
+        let then = file.metadata().and_then(|file| file.modified()).expect("a time");
+        file.set_modified(then - std::time::Duration::from_secs(age)).expect("aged");
+    }
+    space.meow_ok(&["commit"]);
+    assert!(!folder.join(".beginning-old").exists());
+    assert!(folder.join(".beginning-young").exists(), "its process may live");
+}
