@@ -4,6 +4,7 @@
 pub mod analyze;
 pub mod commit;
 pub mod demo;
+pub mod detect;
 pub mod execute;
 pub mod foresight;
 pub mod history;
@@ -60,6 +61,7 @@ enum Command {
     /// Commit records and what was learnt from them, and nothing else
     Commit(commit::Args),
     Demo(demo::Args),
+    Detect(detect::Args),
     Execute(execute::Args),
     /// What the installed hooks call
     #[command(hide = true)]
@@ -122,6 +124,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Analyze(args) => analyze::run(args, context),
         Command::Commit(args) => commit::run(args, context),
         Command::Demo(args) => demo::run(args, context),
+        Command::Detect(args) => detect::run(args, context),
         Command::Execute(args) => execute::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
