@@ -1,4 +1,4 @@
-//! `meow analyze`: what is known of every workflow and step.
+//! `meow analyze`: what is known of every workflow and step, and what changed.
 
 use super::Context;
 use super::history::history;
@@ -33,7 +33,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         None => found,
     };
     let (_, knowledge) = learn::learn(learn::State::default(), &history);
-    let analysis = report::analysis(knowledge, args.workflow.as_deref());
+    let analysis = report::analysis(knowledge, args.workflow.as_deref()).with_changes(learn::trends(&history));
     if let (Some(workflow), true) = (&args.workflow, analysis.workflows.is_empty()) {
         return Err(Error::request(format!("no execution of workflow `{}` is recorded", workflow.escape_debug()))
             .hint("`meow log` shows what is"));

@@ -7,6 +7,7 @@ pub mod completions;
 pub mod config;
 pub mod decisions;
 pub mod demo;
+pub mod detect;
 pub mod execute;
 pub mod fetch;
 pub mod fold;
@@ -72,6 +73,7 @@ enum Command {
     Completions(completions::Args),
     Config(config::Args),
     Demo(demo::Args),
+    Detect(detect::Args),
     Execute(execute::Args),
     Fetch(fetch::Args),
     Fold(fold::Args),
@@ -153,6 +155,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Completions(args) => completions::run(args, context),
         Command::Config(args) => config::run(args, context),
         Command::Demo(args) => demo::run(args, context),
+        Command::Detect(args) => detect::run(args, context),
         Command::Execute(args) => execute::run(args, context),
         Command::Fetch(args) => fetch::run(args, context),
         Command::Fold(args) => fold::run(args, context),

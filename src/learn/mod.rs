@@ -1,18 +1,21 @@
 //! What a history teaches: patterns of steps and workflows with sample size, spread and confidence.
 
 pub mod beta;
+pub mod change;
 pub mod hints;
 pub mod knowledge;
 mod patterns;
 mod spread;
 pub mod state;
 pub(crate) mod timeline;
+mod trends;
 mod window;
 
 pub use hints::{hints, time_limit_ms};
 pub use knowledge::{Knowledge, Pattern, WorkflowPattern};
 pub use spread::median;
 pub use state::State;
+pub use trends::{Edge, Ratio, Trend, trends};
 
 use crate::scan::History;
 

@@ -4,15 +4,28 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::learn::{Knowledge, WorkflowPattern};
+use crate::learn::{Knowledge, Trend, WorkflowPattern};
 
-/// The page: patterns by workflow.
+/// The page: patterns by workflow, and what changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Analysis {
     /// The version of this form.
     pub schema_version: u32,
     /// Patterns by workflow name.
     pub workflows: BTreeMap<String, WorkflowPattern>,
+    /// What changed; absent where nothing did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Trend>,
+}
+
+impl Analysis {
+    /// Returns the page with what changed in the workflows it shows.
+    #[must_use]
+    pub fn with_changes(mut self, trends: Vec<Trend>) -> Self {
+        let shown = |trend: &Trend| self.workflows.values().any(|pattern| pattern.workflow == trend.workflow);
+        self.changes = trends.into_iter().filter(shown).collect();
+        self
+    }
 }
 
 /// Returns the page of what is known, of one workflow or of all.
@@ -20,5 +33,5 @@ pub fn analysis(knowledge: Knowledge, workflow: Option<&str>) -> Analysis {
     let wanted =
         |key: &String, pattern: &WorkflowPattern| workflow.is_none_or(|name| key == name || pattern.workflow == name);
     let workflows = knowledge.workflows.into_iter().filter(|(key, pattern)| wanted(key, pattern)).collect();
-    Analysis { schema_version: 1, workflows }
+    Analysis { schema_version: 1, workflows, changes: Vec::new() }
 }

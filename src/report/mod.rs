@@ -1,6 +1,7 @@
 //! Pages as plain data, rendered as text, Markdown and JSON.
 
 pub mod analysis;
+pub mod changes;
 pub mod compare;
 pub mod diff;
 pub mod document;

@@ -1,10 +1,10 @@
 //! The page of patterns in words.
 
-use crate::learn::{Pattern, WorkflowPattern};
+use crate::learn::{Edge, Pattern, Trend, WorkflowPattern};
 use crate::plan::{Interval, Odds};
 use crate::report::analysis::Analysis;
 use crate::report::document::{Block, Document, Line, Piece, Table, name, strong, words};
-use crate::report::format;
+use crate::report::{changes as told, format};
 
 impl Analysis {
     /// Returns the page in words.
@@ -18,6 +18,9 @@ impl Analysis {
                 .with(Block::Title(vec![name(key)]))
                 .with(Block::Paragraph(summary(pattern)))
                 .with(Block::Table(steps(pattern)));
+        }
+        if !self.changes.is_empty() {
+            page = page.with(Block::Title(vec![words("Changes")])).with(Block::Table(changes(&self.changes)));
         }
         page.with(Block::Note(vec![words(
             "median and p10 – p90 of passed attempts. fails: odds of a first attempt, 90 % interval. retries: passed of \
@@ -79,6 +82,47 @@ fn cells(step: &Pattern) -> [Piece; 11] {
         or_dash(step.slack_ms.map(format::duration)),
         or_dash(step.peak_memory_bytes.as_ref().map(|peak| format::bytes(peak.p90))),
     ]
+}
+
+fn changes(trends: &[Trend]) -> Table {
+    let titles =
+        ["workflow", "step", "machine", "measure", ">before", ">after", ">change", ">p-value", ">n", "between", "and"];
+    let mut table = Table::new(&titles);
+    for trend in trends {
+        let percent = |ratio: f64| format::change(ratio);
+        let change = trend.ratio.map_or_else(
+            || "–".to_owned(),
+            |ratio| format!("{} ({} – {})", percent(ratio.mid), percent(ratio.low), percent(ratio.high)),
+        );
+        table.row([
+            name(&trend.workflow),
+            name(&trend.step),
+            trend.machine.as_ref().map_or_else(|| words("–"), name),
+            name(&trend.measure),
+            words(level(trend, trend.before)),
+            words(level(trend, trend.after)),
+            words(change),
+            words(told::p_value(trend.p_value)),
+            words(trend.n.to_string()),
+            name(edge(&trend.last_before)),
+            name(edge(&trend.first_after)),
+        ]);
+    }
+    table
+}
+
+fn level(trend: &Trend, value: f64) -> String {
+    match trend.measure.as_str() {
+        "duration_ms" => format::duration(value),
+        "peak_memory_bytes" => format::bytes(value),
+        "failed" => format::percent(value),
+        _ => told::number(value),
+    }
+}
+
+/// Returns the commit of an execution at the edge of a change, or the execution where no commit is known.
+fn edge(edge: &Edge) -> String {
+    edge.commit.as_ref().unwrap_or(&edge.execution).chars().take(10).collect()
 }
 
 fn odds(odds: Option<&Odds>) -> String {
