@@ -21,6 +21,7 @@ pub mod project;
 pub mod recommendations;
 pub mod record;
 pub mod report;
+pub mod score;
 pub mod seal;
 pub mod settings;
 pub mod sources;
@@ -74,6 +75,7 @@ enum Command {
     Log(log::Args),
     Recommendations(recommendations::Args),
     Report(report::Args),
+    Score(score::Args),
     Status(status::Args),
     /// Record one command, or what something else measured
     Record(record::Args),
@@ -132,6 +134,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Log(args) => log::run(args, context),
         Command::Recommendations(args) => recommendations::run(args, context),
         Command::Report(args) => report::run(args, context),
+        Command::Score(args) => score::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Record(args) => record::run(args, context),
     }

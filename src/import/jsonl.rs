@@ -9,29 +9,42 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::record::{Attempt, Digest, Execution, ExecutionId, Outcome, Record, Source};
+use crate::record::{Attempt, Digest, Execution, ExecutionId, Outcome, Record, RecordId, Source};
 
 /// A longer line is refused.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 /// More rows are refused.
 const MAX_ROWS: usize = 10_000_000;
 
-#[derive(Deserialize)]
+/// One line: an attempt as another tool tells it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
-    execution: String,
-    workflow: String,
-    step: String,
-    attempt: u32,
-    started_at: Timestamp,
-    duration_ms: Option<f64>,
-    outcome: Outcome,
-    commit: Option<String>,
-    branch: Option<String>,
-    machine: Option<String>,
-    inputs_bytes: Option<u64>,
+pub struct Row {
+    /// The source's own id of the execution.
+    pub execution: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The step's id.
+    pub step: String,
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: Option<f64>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The commit it ran on, in hexadecimal.
+    pub commit: Option<String>,
+    /// The branch it ran on.
+    pub branch: Option<String>,
+    /// The machine it ran on.
+    pub machine: Option<String>,
+    /// Bytes of its inputs, known at its start.
+    pub inputs_bytes: Option<u64>,
+    /// Named numbers.
     #[serde(default)]
-    metrics: BTreeMap<String, f64>,
+    pub metrics: BTreeMap<String, f64>,
 }
 
 /// What is known of an execution while its rows come in.
@@ -54,6 +67,46 @@ struct Group {
 /// # Errors
 /// A line cannot be read or makes no sense; it is named, and nothing is returned.
 pub fn read(input: impl Read, name: &str, branch: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Record>> {
+    let (mut groups, mut places) = (Vec::<Group>::new(), HashMap::<(String, String), usize>::new());
+    each(input, name, &mut |row: Row| {
+        let commit = row.commit.as_deref().map(digest).transpose()?;
+        let branch = row.branch.as_deref().and_then(branch);
+        let place = *places.entry((row.execution.clone(), row.workflow.clone())).or_insert_with(|| {
+            groups.push(Group {
+                id: ExecutionId::imported("jsonl", &row.execution, &row.workflow),
+                workflow: row.workflow.clone(),
+                machine: row.machine.clone(),
+                commit,
+                branch: branch.clone(),
+                attempts: Vec::new(),
+                seen: HashSet::new(),
+            });
+            groups.len() - 1
+        });
+        groups[place].add(row, commit, branch.as_deref())
+    })?;
+    Ok(groups.into_iter().flat_map(Group::records).collect())
+}
+
+/// Returns interchange rows as they stand, in the file's order; `name` names the file in errors.
+///
+/// # Errors
+/// A line cannot be read or makes no sense, or an attempt stands twice; it is named, and nothing is returned.
+pub fn rows(input: impl Read, name: &str) -> Result<Vec<Row>> {
+    let (mut rows, mut seen) = (Vec::new(), HashSet::new());
+    each(input, name, &mut |row: Row| {
+        let id = RecordId::of(ExecutionId::imported("jsonl", &row.execution, &row.workflow), &row.step, row.attempt);
+        if !seen.insert(id) {
+            return Err(twice(&row));
+        }
+        rows.push(row);
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Hands each row to `take`, which says what is wrong with it.
+fn each(input: impl Read, name: &str, take: &mut dyn FnMut(Row) -> Result<(), String>) -> Result<()> {
     let mut input = BufReader::with_capacity(1 << 16, input);
     let unreadable = |line: usize, error| Error::request(format!("{name}:{line} cannot be read")).cause(error);
     let start = input.fill_buf().map_err(|error| unreadable(1, error))?;
@@ -62,14 +115,13 @@ pub fn read(input: impl Read, name: &str, branch: &dyn Fn(&str) -> Option<String
     } else {
         Box::new(input)
     };
-    let (mut groups, mut places) = (Vec::<Group>::new(), HashMap::<(String, String), usize>::new());
     let (mut text, mut number, mut rows) = (Vec::new(), 0, 0);
     loop {
         text.clear();
         number += 1;
         let read = (&mut lines).take(MAX_LINE_BYTES).read_until(b'\n', &mut text);
         if read.map_err(|error| unreadable(number, error))? == 0 {
-            break;
+            return Ok(());
         }
         if text.trim_ascii().is_empty() {
             continue;
@@ -84,23 +136,12 @@ pub fn read(input: impl Read, name: &str, branch: &dyn Fn(&str) -> Option<String
         if rows > MAX_ROWS {
             return Err(wrong(format!("a file may hold {MAX_ROWS} rows")));
         }
-        let commit = row.commit.as_deref().map(digest).transpose().map_err(&wrong)?;
-        let branch = row.branch.as_deref().and_then(branch);
-        let place = *places.entry((row.execution.clone(), row.workflow.clone())).or_insert_with(|| {
-            groups.push(Group {
-                id: ExecutionId::imported("jsonl", &row.execution, &row.workflow),
-                workflow: row.workflow.clone(),
-                machine: row.machine.clone(),
-                commit,
-                branch: branch.clone(),
-                attempts: Vec::new(),
-                seen: HashSet::new(),
-            });
-            groups.len() - 1
-        });
-        groups[place].add(row, commit, branch.as_deref()).map_err(wrong)?;
+        take(row).map_err(wrong)?;
     }
-    Ok(groups.into_iter().flat_map(Group::records).collect())
+}
+
+fn twice(row: &Row) -> String {
+    format!("step `{}`, attempt {} stands twice in its execution", row.step.escape_debug(), row.attempt)
 }
 
 fn check(row: &Row) -> Result<(), String> {
@@ -127,11 +168,7 @@ fn digest(hex: &str) -> Result<Digest, String> {
 impl Group {
     fn add(&mut self, row: Row, commit: Option<Digest>, branch: Option<&str>) -> Result<(), String> {
         if !self.seen.insert((row.step.clone(), row.attempt)) {
-            return Err(format!(
-                "step `{}`, attempt {} stands twice in its execution",
-                row.step.escape_debug(),
-                row.attempt
-            ));
+            return Err(twice(&row));
         }
         self.machine = self.machine.take().filter(|machine| Some(machine) == row.machine.as_ref());
         self.branch = self.branch.take().filter(|known| Some(known.as_str()) == branch);
