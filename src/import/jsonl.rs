@@ -69,6 +69,9 @@ struct Group {
 pub fn read(input: impl Read, name: &str, branch: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Record>> {
     let (mut groups, mut places) = (Vec::<Group>::new(), HashMap::<(String, String), usize>::new());
     each(input, name, &mut |row: Row| {
+        if row.duration_ms.is_some_and(|duration| duration < 0.0) {
+            return Err("duration_ms is negative".to_owned());
+        }
         let commit = row.commit.as_deref().map(digest).transpose()?;
         let branch = row.branch.as_deref().and_then(branch);
         let place = *places.entry((row.execution.clone(), row.workflow.clone())).or_insert_with(|| {
@@ -88,13 +91,15 @@ pub fn read(input: impl Read, name: &str, branch: &dyn Fn(&str) -> Option<String
     Ok(groups.into_iter().flat_map(Group::records).collect())
 }
 
-/// Returns interchange rows as they stand, in the file's order; `name` names the file in errors.
+/// Returns interchange rows as they stand, in the file's order; `name` names the file in errors. A negative duration
+/// is none.
 ///
 /// # Errors
 /// A line cannot be read or makes no sense, or an attempt stands twice; it is named, and nothing is returned.
 pub fn rows(input: impl Read, name: &str) -> Result<Vec<Row>> {
     let (mut rows, mut seen) = (Vec::new(), HashSet::new());
-    each(input, name, &mut |row: Row| {
+    each(input, name, &mut |mut row: Row| {
+        row.duration_ms = row.duration_ms.filter(|duration| *duration >= 0.0);
         let id = RecordId::of(ExecutionId::imported("jsonl", &row.execution, &row.workflow), &row.step, row.attempt);
         if !seen.insert(id) {
             return Err(twice(&row));
@@ -150,9 +155,6 @@ fn check(row: &Row) -> Result<(), String> {
     }
     if row.attempt == 0 {
         return Err("attempts count from 1".to_owned());
-    }
-    if row.duration_ms.is_some_and(|duration| duration < 0.0) {
-        return Err("duration_ms is negative".to_owned());
     }
     Ok(())
 }

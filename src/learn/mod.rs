@@ -1,8 +1,14 @@
 //! What a history teaches: patterns of steps and workflows with sample size, spread and confidence.
 
 pub mod beta;
+mod bounds;
+mod experts;
 pub mod hints;
 pub mod knowledge;
+mod line;
+mod machines;
+mod mixture;
+mod next;
 mod patterns;
 pub mod predictor;
 pub mod replay;
