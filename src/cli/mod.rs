@@ -30,6 +30,7 @@ pub mod push;
 pub mod recommendations;
 pub mod record;
 pub mod report;
+pub mod score;
 pub mod seal;
 pub mod settings;
 pub mod sources;
@@ -93,6 +94,7 @@ enum Command {
     Push(push::Args),
     Recommendations(recommendations::Args),
     Report(report::Args),
+    Score(score::Args),
     Status(status::Args),
     Store(store::Args),
     /// Record one command, or what something else measured
@@ -171,6 +173,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Push(args) => push::run(args, context),
         Command::Recommendations(args) => recommendations::run(args, context),
         Command::Report(args) => report::run(args, context),
+        Command::Score(args) => score::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Store(args) => store::run(args, context),
         Command::Record(args) => record::run(args, context),

@@ -1,6 +1,6 @@
 //! The interchange rows: one JSON object per attempt and line, gzip or not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
@@ -10,29 +10,42 @@ use serde::Deserialize;
 use super::batch::{About, Batch, Try};
 use super::{Format, Options, hint};
 use crate::error::{Error, Result};
-use crate::record::{Digest, Outcome};
+use crate::record::{Digest, ExecutionId, Outcome, RecordId};
 
 /// A longer line is refused.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 /// More rows are refused.
 const MAX_ROWS: u32 = 10_000_000;
 
-#[derive(Deserialize)]
+/// One line: an attempt as another tool tells it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
-    execution: String,
-    workflow: String,
-    step: String,
-    attempt: u32,
-    started_at: Timestamp,
-    duration_ms: Option<f64>,
-    outcome: Outcome,
-    commit: Option<String>,
-    branch: Option<String>,
-    machine: Option<String>,
-    inputs_bytes: Option<u64>,
+pub struct Row {
+    /// The source's own id of the execution.
+    pub execution: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The step's id.
+    pub step: String,
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: Option<f64>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The commit it ran on, in hexadecimal.
+    pub commit: Option<String>,
+    /// The branch it ran on.
+    pub branch: Option<String>,
+    /// The machine it ran on.
+    pub machine: Option<String>,
+    /// Bytes of its inputs, known at its start.
+    pub inputs_bytes: Option<u64>,
+    /// Named numbers.
     #[serde(default)]
-    metrics: BTreeMap<String, f64>,
+    pub metrics: BTreeMap<String, f64>,
 }
 
 /// Reads interchange rows; `name` names the file in errors.
@@ -44,6 +57,43 @@ struct Row {
 /// # Errors
 /// A line cannot be read or makes no sense; it is named.
 pub(crate) fn read(input: impl Read, name: &str, options: &Options<'_>, batch: &mut Batch<'_>) -> Result<()> {
+    each(input, name, &mut |row, line| {
+        if row.duration_ms.is_some_and(|duration| duration < 0.0) {
+            return Err("duration_ms is negative".to_owned());
+        }
+        let commit = row.commit.as_deref().map(digest).transpose()?;
+        take(&row, commit, line, options, batch);
+        Ok(())
+    })?;
+    match batch.settle() {
+        Some((line, step, attempt)) => {
+            Err(Error::request(format!("{name}:{line} is no interchange row")).cause(twice(&step, attempt)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Returns interchange rows as they stand, in the file's order; `name` names the file in errors. A negative duration
+/// is none.
+///
+/// # Errors
+/// A line cannot be read or makes no sense, or an attempt stands twice; it is named, and nothing is returned.
+pub fn rows(input: impl Read, name: &str) -> Result<Vec<Row>> {
+    let (mut rows, mut seen) = (Vec::new(), HashSet::new());
+    each(input, name, &mut |mut row: Row, _| {
+        row.duration_ms = row.duration_ms.filter(|duration| *duration >= 0.0);
+        let id = RecordId::of(ExecutionId::imported("jsonl", &row.execution, &row.workflow), &row.step, row.attempt);
+        if !seen.insert(id) {
+            return Err(twice(&row.step, row.attempt));
+        }
+        rows.push(row);
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Hands each row with its line to `take`, which says what is wrong with it.
+fn each(input: impl Read, name: &str, take: &mut dyn FnMut(Row, u32) -> Result<(), String>) -> Result<()> {
     let mut input = BufReader::with_capacity(1 << 16, input);
     let unreadable = |line: u32, error| Error::request(format!("{name}:{line} cannot be read")).cause(error);
     let start = input.fill_buf().map_err(|error| unreadable(1, error))?;
@@ -59,7 +109,7 @@ pub(crate) fn read(input: impl Read, name: &str, options: &Options<'_>, batch: &
         number += 1;
         let read = (&mut lines).take(MAX_LINE_BYTES).read_until(b'\n', &mut text);
         if read.map_err(|error| unreadable(number, error))? == 0 {
-            break;
+            return Ok(());
         }
         if text.trim_ascii().is_empty() {
             continue;
@@ -73,18 +123,16 @@ pub(crate) fn read(input: impl Read, name: &str, options: &Options<'_>, batch: &
         }
         let row: Row = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
         check(&row).map_err(&wrong)?;
-        let commit = row.commit.as_deref().map(digest).transpose().map_err(&wrong)?;
         if rows == MAX_ROWS {
             return Err(wrong(format!("a file may hold {MAX_ROWS} rows")));
         }
+        take(row, number).map_err(wrong)?;
         rows += 1;
-        take(&row, commit, number, options, batch);
     }
-    match batch.settle() {
-        Some((line, step, attempt)) => Err(Error::request(format!("{name}:{line} is no interchange row"))
-            .cause(format!("step `{}`, attempt {attempt} stands twice in its execution", step.escape_debug()))),
-        None => Ok(()),
-    }
+}
+
+fn twice(step: &str, attempt: u32) -> String {
+    format!("step `{}`, attempt {attempt} stands twice in its execution", step.escape_debug())
 }
 
 fn take(row: &Row, commit: Option<Digest>, line: u32, options: &Options<'_>, batch: &mut Batch<'_>) {
@@ -114,9 +162,6 @@ fn check(row: &Row) -> Result<(), String> {
     if row.attempt == 0 {
         return Err("attempts count from 1".to_owned());
     }
-    if row.duration_ms.is_some_and(|duration| duration < 0.0) {
-        return Err("duration_ms is negative".to_owned());
-    }
     Ok(())
 }
 
@@ -135,7 +180,7 @@ pub(crate) fn digest(hex: &str) -> Result<Digest, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{ExecutionId, Record};
+    use crate::record::Record;
 
     const ROW: &str = r#"{"execution":"e","workflow":"w","step":"s","attempt":1,"started_at":"2026-01-02T03:04:05.678Z","duration_ms":1.5,"outcome":"failed","commit":"87b0d83745c0","branch":"topic","machine":"m","inputs_bytes":9,"metrics":{"x":2}}"#;
 

@@ -9,7 +9,7 @@ mod criterion;
 mod git_perf;
 mod github_jobs;
 mod hyperfine;
-mod jsonl;
+pub mod jsonl;
 mod junit;
 mod nextflow;
 mod ninja_log;

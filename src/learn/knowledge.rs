@@ -57,6 +57,9 @@ pub struct Pattern {
     /// Duration of passed attempts in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<Interval>,
+    /// How long the next attempt will run where it passes, in milliseconds: what plans go by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_ms: Option<Interval>,
     /// Longest passed attempt in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub longest_ms: Option<f64>,

@@ -1,10 +1,20 @@
 //! What a history teaches: patterns of steps and workflows with sample size, spread and confidence.
 
 pub mod beta;
+mod bounds;
 pub mod change;
+mod experts;
 pub mod hints;
 pub mod knowledge;
+mod line;
+mod machines;
+mod mixture;
+mod next;
 mod patterns;
+pub mod predictor;
+pub mod replay;
+pub mod rules;
+pub mod score;
 mod spread;
 pub mod state;
 pub(crate) mod timeline;

@@ -33,6 +33,7 @@ mod report;
 mod roads;
 mod scanning;
 mod schema;
+mod score;
 mod sealing;
 mod space;
 mod store;
