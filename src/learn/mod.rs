@@ -1,13 +1,22 @@
 //! What a history teaches: patterns of steps and workflows with sample size, spread and confidence.
 
 pub mod beta;
+mod bounds;
+mod experts;
+pub mod failure;
 pub mod hints;
 pub mod knowledge;
+mod line;
+mod logistic;
+mod machines;
+mod mixture;
+mod next;
 mod patterns;
 pub mod predictor;
 pub mod replay;
 pub mod rules;
 pub mod score;
+mod signs;
 mod spread;
 pub mod state;
 pub(crate) mod timeline;

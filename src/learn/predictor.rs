@@ -1,35 +1,213 @@
-//! What is predicted of an attempt, from a bounded summary a series.
+//! What is predicted of an attempt: experts on its series, its machine and its inputs, mixed by their recent losses.
 
 use std::collections::HashMap;
 
+use super::bounds::{Bounds, Feedback, Mistakes};
+use super::experts::{EXPERTS, WINDOW, Windows, experts};
+use super::failure::Failures;
+use super::line::Line;
+use super::machines::{Machines, Own};
+use super::mixture::{Losses, Manner, Pooled};
 use super::replay::{Came, Known, Predicted, Predictor};
-use super::spread;
+use crate::plan::Interval;
 use crate::record::Outcome;
 use crate::scan::Name;
 
-/// How many of the latest durations of a series are kept.
-const KEPT: usize = 60;
+/// The experts on plain values, the same on values freed of their machines, and four lines in the size of inputs.
+const VOICES: usize = 2 * EXPERTS + 4;
 
-/// Predicts attempts as plans do.
+/// How voices are weighed; their loss is the absolute error in the logarithm.
+const MANNER: Manner = Manner { own: 10.0, sharpness: 15.0, cap: 5.0, slowest: 0.05 };
+
+/// Shortest duration that is told apart from nothing, in milliseconds.
+const SHORTEST: f64 = 1e-6;
+
+/// A line may lead outside what was seen by this factor: e⁵.
+const OUTSIDE: f64 = 5.0;
+
+/// Attempts that may run at once; the predictions of more are made again when they end.
+const RUNNING: usize = 100_000;
+
+/// Predicts attempts as plans do: a summary of fixed size a series, and what all series have in common.
+///
+/// Durations are taken in the logarithm, in which all that is told here adds up. Only passed attempts teach them.
 #[derive(Debug, Clone, Default)]
 pub struct Forecaster {
-    durations: HashMap<(u32, Name, Name), Vec<f64>>,
+    series: HashMap<(u32, Name, Name), Series>,
+    machines: Machines,
+    voices: Pooled<VOICES>,
+    feedback: Feedback,
+    failures: Failures,
+    /// What was said of attempts that still run, by execution, workflow, step and attempt.
+    running: HashMap<(u32, Name, Name, u32), Forecast>,
+}
+
+/// What is kept of one step of a workflow.
+#[derive(Debug, Clone, Default)]
+struct Series {
+    n: u64,
+    /// The latest durations with their machines, oldest first.
+    latest: Vec<(f64, Option<Name>)>,
+    losses: Losses<VOICES>,
+    machines: Own<Sizes>,
+    sizes: Sizes,
+    mistakes: Mistakes,
+}
+
+/// Duration against the size of inputs: duration in size, and both in the logarithm.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sizes {
+    straight: Line,
+    power: Line,
+}
+
+/// A prediction with all that is needed to learn from its mistake.
+#[derive(Debug, Clone, Copy)]
+struct Forecast {
+    voices: [f64; VOICES],
+    middle: f64,
+    bounds: Bounds,
+    n: u64,
+}
+
+impl Sizes {
+    /// Learns a duration, with the variance growing as the duration does, as that of a sum of parts.
+    fn add(&mut self, size: f64, duration: f64) {
+        self.straight.add(size, duration, 1.0 / duration);
+        self.power.add(size.ln(), duration.ln(), 1.0);
+    }
+
+    /// Returns what the power law and the straight line say, in the logarithm.
+    fn at(&self, size: f64) -> [Option<f64>; 2] {
+        [self.power.at(size.ln()), self.straight.at(size).map(|duration| duration.max(SHORTEST).ln())]
+    }
 }
 
 impl Predictor for Forecaster {
     fn predict(&mut self, known: &Known) -> Predicted {
-        let series = (known.repository, known.workflow, known.step);
-        let durations = self.durations.get(&series).and_then(|durations| spread::predict(durations));
-        Predicted { duration_ms: durations, failure: None }
+        let forecast = self.forecast(known);
+        if let Some(forecast) = forecast.filter(|_| self.running.len() < RUNNING) {
+            self.running.insert((known.execution, known.workflow, known.step, known.attempt), forecast);
+        }
+        Predicted {
+            duration_ms: forecast.map(|forecast| forecast.interval()),
+            failure: Some(self.failures.predict(known)),
+        }
     }
 
     fn observe(&mut self, known: &Known, came: &Came, _: &Predicted) {
+        self.failures.observe(known, came);
+        let said = self.running.remove(&(known.execution, known.workflow, known.step, known.attempt));
         if came.outcome == Outcome::Passed && came.duration_ms.is_finite() && came.duration_ms >= 0.0 {
-            let kept = self.durations.entry((known.repository, known.workflow, known.step)).or_default();
-            kept.push(came.duration_ms);
-            if kept.len() > KEPT {
-                kept.remove(0);
-            }
+            self.learn(known, came.duration_ms, said.as_ref());
         }
     }
+}
+
+impl Forecaster {
+    /// Returns how long an attempt will run where it passes; `None` where its step never passed.
+    pub fn duration(&self, known: &Known) -> Option<Interval> {
+        self.forecast(known).map(|forecast| forecast.interval())
+    }
+
+    fn forecast(&self, known: &Known) -> Option<Forecast> {
+        let series = self.series.get(&(known.repository, known.workflow, known.step))?;
+        let offset = self.machines.offset(&series.machines, known.machine);
+        let plain: Vec<f64> = series.latest.iter().map(|(value, _)| *value).collect();
+        let of_plain = Windows::of(&plain);
+        let mut voices = [0.0; VOICES];
+        voices[..EXPERTS].copy_from_slice(&experts(&plain, &of_plain));
+        let (values, windows) = if series.machines.differ(known.machine) {
+            let values = series.freed(&self.machines, offset);
+            let windows = Windows::of(&values);
+            (values, windows)
+        } else {
+            (plain, of_plain)
+        };
+        voices[EXPERTS..2 * EXPERTS].copy_from_slice(&experts(&values, &windows));
+        // Where the size says nothing, lines say what the median of 10 does.
+        let median = voices[EXPERTS + 3];
+        voices[2 * EXPERTS..].fill(median);
+        let size = size(known);
+        if let Some(size) = size {
+            series.lines(size, known.machine, offset, &mut voices);
+        }
+        let middle = series.losses.mix(&voices, MANNER, &self.voices);
+        let bounds = self.feedback.bounds(&series.mistakes, middle, &values, &windows, size.is_some());
+        Some(Forecast { voices, middle, bounds, n: series.n })
+    }
+
+    fn learn(&mut self, known: &Known, duration: f64, said: Option<&Forecast>) {
+        let duration = duration.max(SHORTEST);
+        let value = duration.ln();
+        let again = if said.is_none() { self.forecast(known) } else { None };
+        let series = self.series.entry((known.repository, known.workflow, known.step)).or_default();
+        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+        let n = series.n as f64;
+        if let Some(said) = said.or(again.as_ref()) {
+            let losses = said.voices.map(|voice| (voice - value).abs());
+            series.losses.learn(&losses, n, MANNER, &mut self.voices);
+            self.feedback.learn(&mut series.mistakes, value - said.middle, &said.bounds, n);
+        }
+        if known.machine.is_some() && series.n > 0 {
+            let offset = self.machines.offset(&series.machines, known.machine);
+            let level = Windows::of(&series.freed(&self.machines, offset)).middle();
+            self.machines.learn(&mut series.machines, known.machine, value - level);
+        }
+        let offset = self.machines.offset(&series.machines, known.machine);
+        let own = series.machines.entry(known.machine);
+        if let Some(size) = size(known) {
+            series.sizes.add(size, (value - offset).exp());
+            if let Some((.., sizes)) = own {
+                sizes.add(size, duration);
+            }
+        }
+        if series.latest.len() == WINDOW {
+            series.latest.remove(0);
+        }
+        series.latest.push((value, known.machine));
+        series.n += 1;
+    }
+}
+
+impl Series {
+    /// Returns the latest values as they would have been on a machine with this offset.
+    fn freed(&self, machines: &Machines, offset: f64) -> Vec<f64> {
+        // Neighbours often ran on one machine.
+        let mut before: Option<(Option<Name>, f64)> = None;
+        let mut own = |machine: Option<Name>| match before {
+            Some((known, offset)) if known == machine => offset,
+            _ => before.insert((machine, machines.offset(&self.machines, machine))).1,
+        };
+        self.latest.iter().map(|(value, machine)| value - own(*machine) + offset).collect()
+    }
+
+    /// Lets the lines speak: over all machines with the machine's offset, and the machine's own.
+    fn lines(&self, size: f64, machine: Option<Name>, offset: f64, voices: &mut [f64; VOICES]) {
+        let values = self.latest.iter().map(|(value, _)| *value);
+        let (low, high) = (
+            values.clone().fold(f64::INFINITY, f64::min) - OUTSIDE,
+            values.fold(f64::NEG_INFINITY, f64::max) + OUTSIDE,
+        );
+        let all = self.sizes.at(size).map(|said| said.map(|said| said + offset));
+        let own = self.machines.get(machine).map_or([None; 2], |sizes| sizes.at(size));
+        let said = [all[0], all[1], own[0].or(all[0]), own[1].or(all[1])];
+        for (voice, said) in voices[2 * EXPERTS..].iter_mut().zip(said) {
+            *voice = said.map_or(*voice, |said| said.clamp(low, high));
+        }
+    }
+}
+
+impl Forecast {
+    fn interval(&self) -> Interval {
+        let [above, below] = self.bounds.widths;
+        let Self { middle, n, .. } = *self;
+        Interval { p10: (middle - below).exp(), p50: middle.exp(), p90: (middle + above).exp(), n }
+    }
+}
+
+/// Returns the size that durations may follow: bytes of inputs, else the first metric known at the start.
+fn size(known: &Known) -> Option<f64> {
+    let metric = known.metrics.first().map_or(f64::NAN, |(_, value)| *value);
+    [known.inputs_bytes, metric].into_iter().find(|size| size.is_finite() && *size > 0.0)
 }
