@@ -18,7 +18,8 @@ const LIMIT_FLOOR_MS: f64 = 60_000.0;
 
 /// Returns what a workflow's pattern says about each of its steps on a machine class.
 ///
-/// The class's own pattern speaks from five passed attempts on, before that the one over all machines.
+/// The class's own pattern speaks from five passed attempts on, before that the one over all machines. Of the next
+/// duration the class speaks from the first on: that prediction knows by itself how far to trust it.
 pub fn hints(pattern: &WorkflowPattern, machine: &str) -> Hints {
     let mut chosen: BTreeMap<StepId, &Pattern> = BTreeMap::new();
     for step in &pattern.steps {
@@ -28,12 +29,18 @@ pub fn hints(pattern: &WorkflowPattern, machine: &str) -> Hints {
             chosen.insert(StepId(step.step.clone()), step);
         }
     }
-    Hints { steps: chosen.into_iter().map(|(step, pattern)| (step, hint(pattern))).collect() }
+    let mut hints = Hints { steps: chosen.into_iter().map(|(step, pattern)| (step, hint(pattern))).collect() };
+    for step in pattern.steps.iter().filter(|step| step.machine.as_deref() == Some(machine)) {
+        if let (Some(hint), Some(next)) = (hints.steps.get_mut(&StepId(step.step.clone())), step.next_ms) {
+            hint.duration_ms = Some(next);
+        }
+    }
+    hints
 }
 
 fn hint(pattern: &Pattern) -> StepHint {
     StepHint {
-        duration_ms: pattern.duration_ms,
+        duration_ms: pattern.next_ms.or(pattern.duration_ms),
         failure: pattern.failure,
         retry_pays: retry_pays(pattern),
         peak_memory_bytes: pattern.peak_memory_bytes.map(|memory| whole(memory.p90)),

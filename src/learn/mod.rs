@@ -4,6 +4,7 @@ pub mod beta;
 mod bounds;
 mod experts;
 pub mod failure;
+pub mod flaky;
 pub mod hints;
 pub mod knowledge;
 mod line;
@@ -23,7 +24,7 @@ pub(crate) mod timeline;
 mod window;
 
 pub use hints::{hints, time_limit_ms};
-pub use knowledge::{Knowledge, Pattern, WorkflowPattern};
+pub use knowledge::{Flakiness, Knowledge, Pattern, Verdict, WorkflowPattern};
 pub use spread::median;
 pub use state::State;
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::beta::odds;
+use super::next::{Next, next};
 use super::spread::{median, predict, spread};
 use super::state::{Series, State, WorkflowState};
 use super::window::Window;
-use super::{Knowledge, Pattern, WorkflowPattern};
+use super::{Flakiness, Knowledge, Pattern, WorkflowPattern};
 use crate::plan::{Interval, Odds};
 
 const WEEK_MS: f64 = 7.0 * 24.0 * 3_600_000.0;
@@ -18,10 +19,11 @@ pub(crate) fn knowledge(state: &State) -> Knowledge {
         *projects.entry(workflow).or_default() += 1;
     }
     let mut workflows = BTreeMap::new();
-    for ((project, workflow), kept) in &state.workflows {
+    let next = next(state);
+    for (place, ((project, workflow), kept)) in state.workflows.iter().enumerate() {
         let name =
             if projects[workflow.as_str()] == 1 { workflow.clone() } else { format!("{}/{workflow}", kept.repository) };
-        let mut pattern = of_workflow(kept);
+        let mut pattern = of_workflow(kept, &next[place]);
         pattern.workflow.clone_from(workflow);
         pattern.project.clone_from(project);
         // Two projects whose folders have one name: the project's own id tells them apart.
@@ -31,7 +33,7 @@ pub(crate) fn knowledge(state: &State) -> Knowledge {
     Knowledge { workflows }
 }
 
-fn of_workflow(kept: &WorkflowState) -> WorkflowPattern {
+fn of_workflow(kept: &WorkflowState, next: &Next) -> WorkflowPattern {
     let executions = kept.passed + kept.failed;
     WorkflowPattern {
         executions,
@@ -42,13 +44,14 @@ fn of_workflow(kept: &WorkflowState) -> WorkflowPattern {
             .steps
             .iter()
             .filter(|(_, series)| series.passed + series.failed > 0)
-            .map(|((step, machine), series)| of_step(step, machine.as_deref(), series))
+            .map(|(key, series)| of_step(&key.0, key.1.as_deref(), series, next.get(key).copied()))
             .collect(),
         ..WorkflowPattern::default()
     }
 }
 
-fn of_step(step: &str, machine: Option<&str>, series: &Series) -> Pattern {
+fn of_step(step: &str, machine: Option<&str>, series: &Series, next: Option<Interval>) -> Pattern {
+    let duration_ms = predict(&series.duration.values());
     Pattern {
         step: step.to_owned(),
         machine: machine.map(str::to_owned),
@@ -56,9 +59,14 @@ fn of_step(step: &str, machine: Option<&str>, series: &Series) -> Pattern {
         failed: series.failed,
         retries_passed: series.retries_passed,
         retries: series.retries,
-        duration_ms: predict(&series.duration.values()).map(rounded_interval),
+        next_ms: next.zip(duration_ms).map(|(next, known)| rounded_interval(Interval { n: known.n, ..next })),
+        duration_ms: duration_ms.map(rounded_interval),
         longest_ms: series.longest.map(rounded),
         failure: (series.first_attempts > 0).then(|| rounded_odds(odds(series.first_failed, series.first_attempts))),
+        flakiness: series
+            .trials
+            .flakiness()
+            .map(|flakiness| Flakiness { failure: flakiness.failure.map(rounded_odds), ..flakiness }),
         peak_memory_bytes: spread(&series.memory.values()).map(rounded_interval),
         queue_ms: spread(&series.queue.values()).map(rounded_interval),
         critical_share: (series.timelines > 0).then(|| rounded(ratio(series.critical, series.timelines))),

@@ -92,7 +92,9 @@ impl Trace {
                 workflow: executions.workflow[place],
                 step: attempts.step[row],
                 attempt: attempts.attempt[row],
-                started_us: executions.started_ms[place].saturating_mul(1000) + micros(attempts.started_ms[row]),
+                started_us: executions.started_ms[place]
+                    .saturating_mul(1000)
+                    .saturating_add(micros(attempts.started_ms[row])),
                 commit,
                 branch: executions.branch[place],
                 machine: executions.machine[place],
@@ -166,7 +168,7 @@ impl Trace {
         said
     }
 
-    /// Returns starts in order, each after the finishes up to its time.
+    /// Returns starts in order, each after the finishes up to its time. What ends past all time never does.
     pub(crate) fn moments(&self) -> impl Iterator<Item = Moment> {
         let mut ends: Vec<(i64, usize)> = self.attempts.iter().map(finish_us).zip(0..).collect();
         ends.sort_unstable();
@@ -174,7 +176,7 @@ impl Trace {
         (0..self.attempts.len()).flat_map(move |place| {
             let start = self.attempts[place].0.started_us;
             let before = ended;
-            ended += ends[ended..].partition_point(|(end, _)| *end <= start);
+            ended += ends[ended..].partition_point(|(end, _)| *end <= start && *end < i64::MAX);
             let finished: Vec<Moment> = ends[before..ended].iter().map(|(_, place)| Moment::Finish(*place)).collect();
             finished.into_iter().chain([Moment::Start(place)])
         })

@@ -90,7 +90,7 @@ fn middle(sorted: &[f64]) -> Option<f64> {
 /// Returns the quantile `p` at place p(n + 1) of sorted samples, between neighbours by proportion
 /// (Hyndman and Fan 1996, definition 6); the ends where that place lies outside.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place within the samples")]
-fn order_statistic(sorted: &[f64], p: f64) -> f64 {
+pub(crate) fn order_statistic(sorted: &[f64], p: f64) -> f64 {
     let place = (p * (count(sorted.len()) + 1.0) - 1.0).clamp(0.0, count(sorted.len() - 1));
     let below = place.floor();
     let (low, high) = (sorted[below as usize], sorted[place.ceil() as usize]);

@@ -38,6 +38,11 @@ impl Window {
         self.samples.drain(..excess);
     }
 
+    /// Returns the latest samples, at most `most`, oldest first, of a window that was merged before.
+    pub fn latest(&self, most: usize) -> &[(Moment, f64)] {
+        &self.samples[self.samples.len().saturating_sub(most)..]
+    }
+
     /// Returns the values, oldest first, of a window that was merged before.
     pub fn values(&self) -> Vec<f64> {
         self.samples.iter().map(|(_, value)| *value).collect()

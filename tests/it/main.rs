@@ -22,6 +22,7 @@ mod remember;
 mod report;
 mod scanning;
 mod schema;
+mod score;
 mod sealing;
 mod space;
 mod store;

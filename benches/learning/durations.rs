@@ -1,0 +1,172 @@
+//! Predictions of durations beside the plain rules, and their speed.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use meow::import::jsonl;
+use meow::learn::predictor::Forecaster;
+use meow::learn::replay::Trace;
+use meow::learn::score::{self, Method};
+use meow::learn::{State, learn};
+use meow::record::{Attempt, Execution, ExecutionId, Outcome, Record, Source};
+use meow::scan::History;
+
+/// The start of the year 2025, from which `lotaru`'s full inputs count, microseconds since 1970.
+const FULL_INPUTS_US: i64 = 1_735_689_600_000_000;
+
+/// Sets, the metrics that are known at the start, and from when on attempts are scored.
+const SETS: [(&str, &[&str], Option<i64>); 10] = [
+    ("rust_steps", &[], None),
+    ("rust_jobs", &[], None),
+    ("bitcoin_jobs", &[], None),
+    ("julia_jobs", &[], None),
+    ("onegov_tests", &[], None),
+    ("retrofit_tests", &[], None),
+    ("bench_series", &[], None),
+    ("sizey", &["requested_memory"], None),
+    ("lotaru", &[], None),
+    ("lotaru", &[], Some(FULL_INPUTS_US)),
+];
+
+/// Prints a row a set: meow's errors and those of the set's best rule.
+pub fn table() {
+    println!(
+        "| set (rows / series) | error: meow / best rule | ratio | median error | below p90 | in p10-p90 | loss at p90: meow / best rule |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let mut logs: BTreeMap<&str, f64> = BTreeMap::new();
+    for (set, known, since) in SETS {
+        let Ok(file) = File::open(data.join(format!("{set}.jsonl.gz"))) else { continue };
+        let rows = jsonl::rows(file, set).expect("interchange rows");
+        let known: Vec<String> = known.iter().map(|metric| (*metric).to_owned()).collect();
+        let ratio = row(set, &Trace::from_rows(&rows, &known), since);
+        if since.is_none() {
+            logs.insert(set, ratio.ln());
+        }
+    }
+    if logs.is_empty() {
+        row("generated", &Trace::of(&generated(20_000, 50), &[]), None);
+        return;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a few sets")]
+    let mean = |left_out: &str| {
+        let kept: Vec<f64> = logs.iter().filter(|(set, _)| **set != left_out).map(|(_, log)| *log).collect();
+        (kept.iter().sum::<f64>() / kept.len() as f64).exp()
+    };
+    let left: Vec<String> = logs.keys().map(|set| format!("{set} {:.3}", mean(set))).collect();
+    println!("\ngeometric mean of the ratios {:.3}; without one set: {}", mean(""), left.join(", "));
+}
+
+/// Prints a set's row; returns meow's error over that of the best rule.
+fn row(set: &str, trace: &Trace, since: Option<i64>) -> f64 {
+    let said = trace.replay(&mut Forecaster::default());
+    let scores = score::durations(trace, &said, since).expect("enough history");
+    let (meow, rules) = scores.methods.split_last().expect("methods");
+    let best = |of: fn(&Method) -> Option<f64>| {
+        rules.iter().filter_map(|rule| Some((of(rule)?, rule.name))).min_by(|a, b| a.0.total_cmp(&b.0)).expect("rules")
+    };
+    let (error, loss) = (best(|method| method.geo_mase), best(|method| method.pinball_p90));
+    let (own_error, own_loss) = (meow.geo_mase.expect("errors"), meow.pinball_p90.expect("losses"));
+    let name = if since.is_some() { format!("{set}, full inputs") } else { set.to_owned() };
+    println!(
+        "| {name} ({} / {}) | {own_error:.3} / {:.3} ({}) | {:.3} | {:.2} % | {:.3} | {:.3} | {own_loss:.3} / {:.3} ({}) |",
+        scores.rows,
+        scores.series,
+        error.0,
+        error.1,
+        own_error / error.0,
+        meow.mdape_percent,
+        meow.coverage_p90,
+        meow.coverage_p10_p90,
+        loss.0,
+        loss.1,
+    );
+    own_error / error.0
+}
+
+/// Prints how long learning takes.
+pub fn speed() {
+    let history = generated(300_000, 3_000);
+    let start = Instant::now();
+    let (_, knowledge) = learn(State::default(), &history);
+    let learning = start.elapsed();
+    let trace = Trace::of(&history, &[]);
+    let start = Instant::now();
+    let said = trace.replay(&mut Forecaster::default());
+    let replay = start.elapsed();
+    println!(
+        "\n{} attempts of {} steps: learn {:.2} s, replay (predict each, learn each) {:.2} s",
+        said.len(),
+        knowledge
+            .workflows
+            .values()
+            .map(|workflow| workflow.steps.iter().filter(|step| step.machine.is_none()).count())
+            .sum::<usize>(),
+        learning.as_secs_f64(),
+        replay.as_secs_f64()
+    );
+}
+
+/// Returns a history of executions of ten steps on three machine classes; durations follow a lognormal law.
+fn generated(attempts: usize, series: usize) -> History {
+    let mut bits = 1_u64;
+    let mut unit = || {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        f64::from(u32::try_from(bits >> 32).expect("32 bits")) / f64::from(u32::MAX)
+    };
+    let mut records = Vec::with_capacity(attempts);
+    for number in 0..attempts / 10 {
+        let workflow = number % (series / 10);
+        let machine = (unit() * 3.0).floor();
+        let began = i64::try_from(number).expect("few") * 600;
+        let execution = Arc::new(Execution {
+            id: ExecutionId::imported("bench", &number.to_string(), ""),
+            workflow: format!("w{workflow}"),
+            started_at: Timestamp::from_second(1_767_225_600 + began).expect("a time"),
+            duration_ms: Some(60_000.0),
+            outcome: Outcome::Passed,
+            trigger: "import:bench".into(),
+            machine: Some(format!("machine-{machine}")),
+            slots: None,
+            variables: BTreeMap::new(),
+            source: Source::default(),
+        });
+        for step in 0..10_u32 {
+            // A sum of uniform numbers is close to a normal one.
+            let noise = (0..4).map(|_| unit()).sum::<f64>() - 2.0;
+            let duration = 1000.0 * f64::from(step + 1) * (0.2 * noise + 0.3 * machine).exp();
+            records.push(Record { execution: Arc::clone(&execution), attempt: attempt(step, duration) });
+        }
+    }
+    History::from_records("bench", &records)
+}
+
+fn attempt(step: u32, duration: f64) -> Attempt {
+    Attempt {
+        step: format!("s{step}"),
+        attempt: 1,
+        ready_ms: Some(0),
+        started_ms: 0,
+        duration_ms: Some(duration),
+        outcome: Outcome::Passed,
+        exit_code: None,
+        signal: None,
+        timed_out: false,
+        user_ms: None,
+        system_ms: None,
+        peak_memory_bytes: None,
+        read_bytes: None,
+        written_bytes: None,
+        slot: None,
+        needs: Vec::new(),
+        command: None,
+        inputs_bytes: None,
+        predicted: None,
+        metrics: BTreeMap::new(),
+    }
+}
