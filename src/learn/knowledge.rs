@@ -66,6 +66,9 @@ pub struct Pattern {
     /// The odds that a first attempt fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Odds>,
+    /// Whether it fails by chance; absent where nothing speaks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flakiness: Option<Flakiness>,
     /// Peak memory in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<Interval>,
@@ -81,4 +84,28 @@ pub struct Pattern {
     /// How much longer it could take without delaying the end, median in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slack_ms: Option<f64>,
+}
+
+/// What speaks for failures by chance, from the latest 200 attempts of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Flakiness {
+    /// How sure it is.
+    pub verdict: Verdict,
+    /// Inputs (tree, command and machine class) on which it both passed and failed.
+    pub contradicted: u64,
+    /// The odds that it fails on inputs on which it can pass; only where it is flaky.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Odds>,
+    /// Failed reruns on the inputs of the last failure that would settle that it is broken there; 0 where it is flaky.
+    pub reruns: u32,
+}
+
+/// Whether failures by chance are proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It passed and failed on the same inputs, and has not passed often enough in a row since.
+    Flaky,
+    /// It failed between passes on other inputs; reruns would tell.
+    Suspect,
 }

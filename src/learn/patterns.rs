@@ -7,7 +7,7 @@ use super::next::{Next, next};
 use super::spread::{median, predict, spread};
 use super::state::{Series, State, WorkflowState};
 use super::window::Window;
-use super::{Knowledge, Pattern, WorkflowPattern};
+use super::{Flakiness, Knowledge, Pattern, WorkflowPattern};
 use crate::plan::{Interval, Odds};
 
 const WEEK_MS: f64 = 7.0 * 24.0 * 3_600_000.0;
@@ -63,6 +63,10 @@ fn of_step(step: &str, machine: Option<&str>, series: &Series, next: Option<Inte
         duration_ms: duration_ms.map(rounded_interval),
         longest_ms: series.longest.map(rounded),
         failure: (series.first_attempts > 0).then(|| rounded_odds(odds(series.first_failed, series.first_attempts))),
+        flakiness: series
+            .trials
+            .flakiness()
+            .map(|flakiness| Flakiness { failure: flakiness.failure.map(rounded_odds), ..flakiness }),
         peak_memory_bytes: spread(&series.memory.values()).map(rounded_interval),
         queue_ms: spread(&series.queue.values()).map(rounded_interval),
         critical_share: (series.timelines > 0).then(|| rounded(ratio(series.critical, series.timelines))),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::bounds::{Bounds, Feedback, Mistakes};
 use super::experts::{EXPERTS, WINDOW, Windows, experts};
+use super::failure::Failures;
 use super::line::Line;
 use super::machines::{Machines, Own};
 use super::mixture::{Losses, Manner, Pooled};
@@ -37,6 +38,7 @@ pub struct Forecaster {
     machines: Machines,
     voices: Pooled<VOICES>,
     feedback: Feedback,
+    failures: Failures,
     /// What was said of attempts that still run, by execution, workflow, step and attempt.
     running: HashMap<(u32, Name, Name, u32), Forecast>,
 }
@@ -88,10 +90,14 @@ impl Predictor for Forecaster {
         if let Some(forecast) = forecast.filter(|_| self.running.len() < RUNNING) {
             self.running.insert((known.execution, known.workflow, known.step, known.attempt), forecast);
         }
-        Predicted { duration_ms: forecast.map(|forecast| forecast.interval()), failure: None }
+        Predicted {
+            duration_ms: forecast.map(|forecast| forecast.interval()),
+            failure: Some(self.failures.predict(known)),
+        }
     }
 
     fn observe(&mut self, known: &Known, came: &Came, _: &Predicted) {
+        self.failures.observe(known, came);
         let said = self.running.remove(&(known.execution, known.workflow, known.step, known.attempt));
         if came.outcome == Outcome::Passed && came.duration_ms.is_finite() && came.duration_ms > 0.0 {
             self.learn(known, came.duration_ms, said.as_ref());

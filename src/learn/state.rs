@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::flaky::Trials;
 use super::timeline::{self, Role, Timeline};
 use super::window::{Moment, Window};
-use crate::record::Outcome;
+use crate::record::{Digest, Outcome};
 use crate::scan::{History, Name};
 
 /// Everything kept of the histories learnt from; its size hangs on the number of series, not of records.
@@ -38,6 +39,7 @@ pub(crate) struct Series {
     pub retries: u64,
     pub retries_passed: u64,
     pub longest: Option<f64>,
+    pub trials: Trials,
     pub duration: Window,
     pub memory: Window,
     pub queue: Window,
@@ -162,6 +164,7 @@ impl Series {
         if attempts.attempt[row] == 1 {
             self.queue.add(moment, (attempts.started_ms[row] - attempts.ready_ms[row]).max(0.0));
         }
+        self.trials.add(moment, inputs(history, row), passed == 0);
         self.memory.add(moment, attempts.peak_memory_bytes[row]);
         let duration = attempts.duration_ms[row];
         if outcome == Outcome::Passed && duration.is_finite() && duration >= 0.0 {
@@ -188,6 +191,7 @@ impl Series {
             (Some(one), Some(two)) => Some(one.max(two)),
             (one, two) => one.or(two),
         };
+        self.trials.merge(other.trials);
         self.duration.merge(other.duration);
         self.memory.merge(other.memory);
         self.queue.merge(other.queue);
@@ -196,6 +200,19 @@ impl Series {
         self.timelines += other.timelines;
         self.critical += other.critical;
     }
+}
+
+/// Returns what an attempt ran on: its tree (its execution alone where that is unknown), command and machine class.
+fn inputs(history: &History, row: usize) -> Digest {
+    let (attempts, executions) = (&history.attempts, &history.executions);
+    let place = attempts.execution[row] as usize;
+    let mut bytes = match executions.tree[place] {
+        Some(tree) => tree.bytes().to_vec(),
+        None => executions.id[place].bytes().to_vec(),
+    };
+    bytes.extend(attempts.command[row].iter().flat_map(|command| *command.bytes()));
+    bytes.extend(executions.machine[place].iter().flat_map(|machine| history.names.text(*machine).bytes()));
+    Digest::of(&bytes)
 }
 
 fn execution_moment(history: &History, place: usize) -> Moment {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use meow::learn::{Knowledge, Pattern, State, hints, learn};
+use meow::learn::{Knowledge, Pattern, State, Verdict, hints, learn};
 use meow::plan::Interval;
 use meow::record::{Outcome, Record};
 use meow::scan::History;
@@ -116,6 +116,22 @@ fn patterns_say_what_the_history_was_made_of() {
     let known = hints(workflow, "linux-x86_64-8c-32g");
     let test = &known.steps[&meow::workflow::StepId("test".into())];
     assert!(test.timeout_ms.is_some_and(|limit| limit > 120_000), "{test:?}");
+}
+
+/// Returns whether any step of a history is said to be flaky.
+fn flaky(records: &[Record]) -> bool {
+    let flaky = |pattern: &Pattern| pattern.flakiness.is_some_and(|known| known.verdict == Verdict::Flaky);
+    knowledge(records).workflows.values().any(|workflow| workflow.steps.iter().any(flaky))
+}
+
+#[test]
+fn failures_that_trees_decide_are_not_flaky_and_those_by_chance_are() {
+    let null = (0..100).filter(|seed| flaky(&null_history(*seed))).count();
+    assert!(null <= 5, "{null} of 100 histories without an effect");
+    let found = (0..20).filter(|seed| flaky(&history(&chain(200, 0.2, 0.0, 0.2), &mut Draw::new(*seed)))).count();
+    assert!(found >= 19, "{found} of 20 flaky histories");
+    let broken = (0..20).filter(|seed| flaky(&history(&chain(200, 0.2, 1.0, 0.0), &mut Draw::new(*seed)))).count();
+    assert_eq!(broken, 0, "always failing is not flaky");
 }
 
 #[test]

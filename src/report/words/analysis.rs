@@ -1,6 +1,6 @@
 //! The page of patterns in words.
 
-use crate::learn::{Edge, Pattern, Trend, WorkflowPattern};
+use crate::learn::{Edge, Flakiness, Pattern, Trend, Verdict, WorkflowPattern};
 use crate::plan::{Interval, Odds};
 use crate::report::analysis::Analysis;
 use crate::report::document::{Block, Document, Line, Piece, Table, name, strong, words};
@@ -18,6 +18,9 @@ impl Analysis {
                 .with(Block::Title(vec![name(key)]))
                 .with(Block::Paragraph(summary(pattern)))
                 .with(Block::Table(steps(pattern)));
+            for step in pattern.steps.iter().filter(|step| step.machine.is_none()) {
+                page = step.flakiness.iter().fold(page, |page, known| page.with(Block::Paragraph(doubt(step, known))));
+            }
         }
         if !self.changes.is_empty() {
             page = page.with(Block::Title(vec![words("Changes")])).with(Block::Table(changes(&self.changes)));
@@ -38,6 +41,23 @@ fn summary(pattern: &WorkflowPattern) -> Line {
         format::interval(pattern.duration_ms.as_ref()),
         odds(pattern.failure.as_ref()),
     ))]
+}
+
+/// Returns what speaks for failures by chance.
+fn doubt(step: &Pattern, known: &Flakiness) -> Line {
+    let said = match known.verdict {
+        Verdict::Flaky => format!(
+            " is flaky: it passed and failed on {}, and fails {} where it can pass.",
+            format::count(known.contradicted, "same input"),
+            odds(known.failure.as_ref()),
+        ),
+        Verdict::Suspect => format!(
+            " is suspect: it failed between passes on other inputs. One rerun on the same inputs that passes would show \
+             it flaky, {} that fail would show it broken there.",
+            format::count(known.reruns.into(), "rerun"),
+        ),
+    };
+    vec![name(&step.step), words(said)]
 }
 
 fn steps(pattern: &WorkflowPattern) -> Table {

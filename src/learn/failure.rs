@@ -1,0 +1,96 @@
+//! How likely an attempt is to fail: plain rates and logistic models, each heard as far as it was right so far.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::logistic::Logistic;
+use super::replay::{Came, Known};
+use super::signs::{COMMON, PER_METRIC, Signs, Summaries};
+use crate::record::Outcome;
+use crate::scan::Name;
+
+/// The workflow's own model, the one over all workflows, and the three plain rates.
+const VOICES: usize = 5;
+
+/// How much of a past loss counts after each outcome.
+const FADING: f64 = 0.998;
+
+/// Attempts that may run at once; from more of them the models learn nothing.
+const RUNNING: usize = 100_000;
+
+/// Probabilities are told within these bounds.
+const BOUNDS: (f64, f64) = (1e-5, 1.0 - 1e-5);
+
+/// Means at which the coefficients of the step's fast, middle and slow rates start: about what those rates say.
+const TRUSTED: [(usize, f64); 3] = [(1, 0.6), (2, 0.4), (3, 0.8)];
+
+/// Variances at which the coefficients of common numbers and of metrics start.
+const VARIANCE: (f64, f64) = (0.1, 0.05);
+
+/// Predicts failures and learns from what came out, in order of time.
+///
+/// Five voices: moving averages of the step, of the step backed by its workflow, and of the branch and step backed by
+/// those; a logistic model of the workflow, and one over all workflows of the history. Each is weighted by how well it
+/// predicted lately (exponential weights under log loss: Cesa-Bianchi and Lugosi 2006, Prediction, Learning, and Games,
+/// section 3.3), so that a model speaks only where its own back-test beats the plain rates.
+#[derive(Debug, Clone, Default)]
+pub struct Failures {
+    summaries: Summaries,
+    own: HashMap<(u32, Name), Logistic>,
+    all: Logistic,
+    losses: HashMap<(u32, Name), [f64; VOICES]>,
+    /// What was said of attempts that have not finished yet.
+    started: BTreeMap<(u32, Name, u32), (Signs, [f64; VOICES])>,
+}
+
+impl Failures {
+    /// Returns the probability that an attempt fails, from attempts observed before.
+    pub fn predict(&mut self, known: &Known) -> f64 {
+        let signs = self.summaries.signs(known);
+        let key = (known.repository, known.workflow);
+        let [fast, middle, branch] = signs.rates;
+        // A model that has not met a metric yet hears only the numbers it knows.
+        let told = |model: &Logistic| if model.len() == 0 { fast } else { model.probability(&signs.numbers) };
+        let own = self.own.get(&key).map_or(fast, told);
+        let voices = [own, told(&self.all), fast, middle, branch];
+        let losses = self.losses.get(&key).copied().unwrap_or_default();
+        let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        let weights = losses.map(|loss| (least - loss).exp());
+        let sum: f64 = voices.iter().zip(weights).map(|(voice, weight)| voice * weight).sum();
+        if self.started.len() < RUNNING {
+            self.started.insert((known.execution, known.step, known.attempt), (signs, voices));
+        }
+        (sum / weights.iter().sum::<f64>()).clamp(BOUNDS.0, BOUNDS.1)
+    }
+
+    /// Learns how an attempt ended; cancelled ones teach nothing.
+    pub fn observe(&mut self, known: &Known, came: &Came) {
+        let started = self.started.remove(&(known.execution, known.step, known.attempt));
+        if came.outcome == Outcome::Cancelled {
+            return;
+        }
+        let failed = came.outcome == Outcome::Failed;
+        if let Some((signs, voices)) = started {
+            let weight = self.summaries.weight(known);
+            let key = (known.repository, known.workflow);
+            for (loss, voice) in self.losses.entry(key).or_default().iter_mut().zip(voices) {
+                let voice = voice.clamp(1e-4, 1.0 - 1e-4);
+                *loss = *loss * FADING.powf(weight) - weight * if failed { voice.ln() } else { (-voice).ln_1p() };
+            }
+            let own = self.own.entry(key).or_default();
+            grow(own, signs.numbers.len());
+            own.learn(&signs.numbers, failed, weight);
+            grow(&mut self.all, COMMON);
+            self.all.learn(&signs.numbers[..COMMON], failed, weight);
+        }
+        self.summaries.see(known, failed);
+    }
+}
+
+/// Gives a model the coefficients that it does not have yet.
+fn grow(model: &mut Logistic, wanted: usize) {
+    debug_assert_eq!((wanted - COMMON) % PER_METRIC, 0);
+    for place in model.len()..wanted {
+        let mean = TRUSTED.iter().find(|(trusted, _)| *trusted == place).map_or(0.0, |(_, mean)| *mean);
+        model.extend(&[(mean, if place < COMMON { VARIANCE.0 } else { VARIANCE.1 })]);
+    }
+}
