@@ -47,6 +47,7 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
     };
     for space in [Space::repository(), lived(1), lived(2), project().0, verified(), worked(), branched()] {
         see(&space, "analysis", &["analyze", "--json"]);
+        see(&space, "score", &["score", "--format", "json"]);
         see(&space, "settings", &["config", "--list", "--json"]);
         see(&space, "learning", &["learn", "--json"]);
         see(&space, "workflows", &["list", "--json"]);
@@ -167,7 +168,7 @@ timeout = "100ms"
 #[test]
 fn every_output_is_as_its_schema_says() {
     let outputs = outputs();
-    assert_eq!(outputs.len(), 13);
+    assert_eq!(outputs.len(), 14);
     for (name, values) in outputs {
         let path = format!("schema/output/{name}.schema.json");
         if std::env::var_os("MEOW_BLESS").is_some() {
