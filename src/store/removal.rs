@@ -18,7 +18,7 @@ const MOST_RECORDS: usize = 5_000;
 
 /// One removal, as it stands in `.meow/actions/<time>-<id>.toml`; never changed once it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Removal {
     /// Records that must not be read any more, wherever they still lie.
     Purged {
