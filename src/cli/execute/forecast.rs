@@ -140,7 +140,9 @@ pub(super) fn range(from_ms: f64, to_ms: f64) -> String {
     let (from, to) = (time(from_ms), time(to_ms));
     match (from.rsplit_once(' '), to.rsplit_once(' ')) {
         _ if from == to => to,
-        (Some((number, unit)), Some((_, same))) if unit == same && !number.contains(' ') => format!("{number}–{to}"),
+        (Some((first, unit)), Some((last, same))) if unit == same && !first.contains(' ') && !last.contains(' ') => {
+            format!("{first}–{to}")
+        }
         _ => format!("{from}–{to}"),
     }
 }
@@ -160,6 +162,7 @@ mod tests {
         check(11_000.0, 14_000.0, "11.0–14.0 s");
         check(800.0, 1_400.0, "800 ms–1.4 s");
         check(50.0, 50.1, "50 ms");
+        check(10_200.0, 439_000.0, "10.2 s–7 min 19 s");
         check(125_000.0, 130_000.0, "2 min 05 s–2 min 10 s");
     }
 }
