@@ -148,25 +148,9 @@ fn generated(attempts: usize, series: usize) -> History {
 
 fn attempt(step: u32, duration: f64) -> Attempt {
     Attempt {
-        step: format!("s{step}"),
-        attempt: 1,
         ready_ms: Some(0),
-        started_ms: 0,
         duration_ms: Some(duration),
         outcome: Outcome::Passed,
-        exit_code: None,
-        signal: None,
-        timed_out: false,
-        user_ms: None,
-        system_ms: None,
-        peak_memory_bytes: None,
-        read_bytes: None,
-        written_bytes: None,
-        slot: None,
-        needs: Vec::new(),
-        command: None,
-        inputs_bytes: None,
-        predicted: None,
-        metrics: BTreeMap::new(),
+        ..Attempt::new(format!("s{step}"), 1)
     }
 }

@@ -179,26 +179,8 @@ fn attempt(args: &Args) -> Attempt {
     let program = args.command.first().map(|program| Path::new(program).file_name().unwrap_or(program.as_os_str()));
     let name = program.map(|program| program.to_string_lossy().into_owned());
     Attempt {
-        step: args.name.clone().or(name).unwrap_or_default(),
-        attempt: 1,
-        ready_ms: None,
-        started_ms: 0,
-        duration_ms: None,
-        outcome: Outcome::Cancelled,
-        exit_code: None,
-        signal: None,
-        timed_out: false,
-        user_ms: None,
-        system_ms: None,
-        peak_memory_bytes: None,
-        read_bytes: None,
-        written_bytes: None,
-        slot: None,
-        needs: Vec::new(),
-        command: None,
-        inputs_bytes: None,
-        predicted: None,
         metrics: args.metrics.iter().cloned().collect(),
+        ..Attempt::new(args.name.clone().or(name).unwrap_or_default(), 1)
     }
 }
 

@@ -157,26 +157,12 @@ mod tests {
             .map(|(place, (step, needs, ready, start, duration))| {
                 let before = rows[..place].iter().filter(|row| row.0 == *step).count();
                 let attempt = Attempt {
-                    step: (*step).to_owned(),
-                    attempt: u32::try_from(before).expect("few") + 1,
                     ready_ms: Some(*ready),
                     started_ms: *start,
                     duration_ms: Some(*duration),
                     outcome: Outcome::Passed,
-                    exit_code: None,
-                    signal: None,
-                    timed_out: false,
-                    user_ms: None,
-                    system_ms: None,
-                    peak_memory_bytes: None,
-                    read_bytes: None,
-                    written_bytes: None,
-                    slot: None,
                     needs: needs.iter().map(|need| (*need).to_owned()).collect(),
-                    command: None,
-                    inputs_bytes: None,
-                    predicted: None,
-                    metrics: BTreeMap::new(),
+                    ..Attempt::new(*step, u32::try_from(before).expect("few") + 1)
                 };
                 Record { execution: Arc::clone(&execution), attempt }
             })

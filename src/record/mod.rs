@@ -110,6 +110,35 @@ pub struct Attempt {
     pub metrics: BTreeMap<String, f64>,
 }
 
+impl Attempt {
+    /// Returns attempt number `attempt` at `step`, of which nothing else is known: should nothing become known, it
+    /// counts as cancelled.
+    pub fn new(step: impl Into<String>, attempt: u32) -> Self {
+        Self {
+            step: step.into(),
+            attempt,
+            ready_ms: None,
+            started_ms: 0,
+            duration_ms: None,
+            outcome: Outcome::Cancelled,
+            exit_code: None,
+            signal: None,
+            timed_out: false,
+            user_ms: None,
+            system_ms: None,
+            peak_memory_bytes: None,
+            read_bytes: None,
+            written_bytes: None,
+            slot: None,
+            needs: Vec::new(),
+            command: None,
+            inputs_bytes: None,
+            predicted: None,
+            metrics: BTreeMap::new(),
+        }
+    }
+}
+
 /// What was predicted for an attempt before it started.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Predicted {

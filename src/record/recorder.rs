@@ -80,26 +80,13 @@ impl Recorder {
     fn attempt(&self, step: &StepId, attempt: u32, slot: u32, ready_ms: u64, started_ms: u64) -> Attempt {
         let facts = self.steps.get(step).cloned().unwrap_or_default();
         Attempt {
-            step: step.to_string(),
-            attempt,
             ready_ms: Some(ready_ms),
             started_ms,
-            duration_ms: None,
-            outcome: Outcome::Cancelled,
-            exit_code: None,
-            signal: None,
-            timed_out: false,
-            user_ms: None,
-            system_ms: None,
-            peak_memory_bytes: None,
-            read_bytes: None,
-            written_bytes: None,
             slot: Some(slot),
             needs: facts.needs,
             command: facts.command,
-            inputs_bytes: None,
             predicted: facts.predicted,
-            metrics: BTreeMap::new(),
+            ..Attempt::new(step.to_string(), attempt)
         }
     }
 }

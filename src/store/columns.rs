@@ -313,32 +313,6 @@ pub(super) fn blank_execution() -> Execution {
     }
 }
 
-/// Returns an attempt before its columns are read.
-pub(super) fn blank_attempt() -> Attempt {
-    Attempt {
-        step: String::new(),
-        attempt: 1,
-        ready_ms: None,
-        started_ms: 0,
-        duration_ms: None,
-        outcome: Outcome::Cancelled,
-        exit_code: None,
-        signal: None,
-        timed_out: false,
-        user_ms: None,
-        system_ms: None,
-        peak_memory_bytes: None,
-        read_bytes: None,
-        written_bytes: None,
-        slot: None,
-        needs: Vec::new(),
-        command: None,
-        inputs_bytes: None,
-        predicted: None,
-        metrics: BTreeMap::new(),
-    }
-}
-
 /// Returns the outcome of a word; a word of a later version counts as never having come to its end.
 fn outcome(word: &str) -> Outcome {
     Outcome::from_word(word).unwrap_or(Outcome::Cancelled)

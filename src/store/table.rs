@@ -12,9 +12,9 @@ use arrow::datatypes::TimestampMillisecondType;
 use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int32Type, Int64Type, Schema, TimeUnit};
 use jiff::Timestamp;
 
-use super::columns::{ATTEMPT, Cell, Column, EXECUTION, blank_attempt, blank_execution};
+use super::columns::{ATTEMPT, Cell, Column, EXECUTION, blank_execution};
 use crate::error::{Error, Result};
-use crate::record::{Execution, Record};
+use crate::record::{Attempt, Execution, Record};
 
 /// Returns records as one batch, in their order.
 ///
@@ -53,7 +53,7 @@ pub fn rows(batch: &RecordBatch, records: &mut Vec<Record>) -> Result<()> {
             Some(last) => Arc::clone(&last.execution),
             None => Arc::new(read(&of_execution, row, blank_execution())?),
         };
-        let attempt = read(&of_attempt, row, blank_attempt())?;
+        let attempt = read(&of_attempt, row, Attempt::new("", 1))?;
         records.push(Record { execution, attempt });
     }
     Ok(())

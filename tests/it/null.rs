@@ -198,26 +198,18 @@ fn execute(shape: &Shape, commands: &[Digest], broken: &[bool], factor: f64, dra
         free[slot] = started + duration;
         ends.push((outcome == Outcome::Passed).then_some(started + duration));
         attempts.push(Attempt {
-            step: step.id.clone(),
-            attempt: 1,
             ready_ms: u64::try_from(whole(ready)).ok(),
             started_ms: u64::try_from(whole(started)).expect("not negative"),
             duration_ms: Some(duration),
             outcome,
             exit_code: Some(i32::from(fails)),
-            signal: None,
-            timed_out: false,
             user_ms: u64::try_from(whole(duration * 0.8)).ok(),
             system_ms: Some(1),
             peak_memory_bytes: u64::try_from(whole(5e7 * (0.05 * draw.normal()).exp())).ok(),
-            read_bytes: None,
-            written_bytes: None,
             slot: u32::try_from(slot).ok(),
             needs: step.needs.iter().map(|need| shape.steps[*need].id.clone()).collect(),
             command: Some(commands[place]),
-            inputs_bytes: None,
-            predicted: None,
-            metrics: BTreeMap::new(),
+            ..Attempt::new(step.id.clone(), 1)
         });
     }
     attempts

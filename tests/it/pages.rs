@@ -40,26 +40,15 @@ fn execution(workflow: &str, at: u64, attempts: &[(&str, u32, Outcome, f64)]) ->
         Record {
             execution: Arc::clone(&execution),
             attempt: Attempt {
-                step: (*step).to_owned(),
-                attempt: *attempt,
                 ready_ms: Some(ready_ms),
                 started_ms: ready_ms + 100,
                 duration_ms: Some(*ms),
                 outcome: *outcome,
-                exit_code: None,
-                signal: None,
-                timed_out: false,
                 user_ms: Some(length / 2),
                 system_ms: Some(7),
                 peak_memory_bytes: Some(64 << 20),
-                read_bytes: None,
-                written_bytes: None,
                 slot: Some(0),
-                needs: Vec::new(),
-                command: None,
-                inputs_bytes: None,
-                predicted: None,
-                metrics: BTreeMap::new(),
+                ..Attempt::new(*step, *attempt)
             },
         }
     };
