@@ -1,12 +1,19 @@
 //! What learning is worth: tables of its errors beside those of the plain rules, and how fast it is.
 //!
-//! `cargo bench --bench learning`. Real histories are read from `../shared/data` where that is there; a small generated
-//! one stands in where it is not.
+//! `cargo bench --bench learning [-- durations memory speed]`. Real histories are read from `../shared/data` where that
+//! is there; a small generated one stands in where it is not.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench reads files and prints")]
 
 mod durations;
+mod memory;
 
 fn main() {
-    durations::table();
-    durations::speed();
+    let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let tables: [(&str, fn()); 3] =
+        [("durations", durations::table), ("memory", memory::table), ("speed", durations::speed)];
+    for (name, table) in tables {
+        if named.is_empty() || named.iter().any(|wanted| wanted == name) {
+            table();
+        }
+    }
 }

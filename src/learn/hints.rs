@@ -43,7 +43,7 @@ fn hint(pattern: &Pattern) -> StepHint {
         duration_ms: pattern.next_ms.or(pattern.duration_ms),
         failure: pattern.failure,
         retry_pays: retry_pays(pattern),
-        peak_memory_bytes: pattern.peak_memory_bytes.map(|memory| whole(memory.p90)),
+        peak_memory_bytes: pattern.memory_bytes.map(whole),
         timeout_ms: time_limit_ms(pattern).map(whole),
     }
 }

@@ -72,6 +72,12 @@ pub struct Pattern {
     /// Peak memory in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<Interval>,
+    /// Memory to set aside for the next attempt, in bytes: what plans go by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<f64>,
+    /// Processor time in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_ms: Option<Interval>,
     /// Time between ready and started, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_ms: Option<Interval>,

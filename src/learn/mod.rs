@@ -11,6 +11,7 @@ pub mod knowledge;
 mod line;
 mod logistic;
 mod machines;
+pub mod memory;
 mod mixture;
 mod next;
 mod patterns;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::beta::odds;
+use super::memory::allocation;
 use super::next::{Next, next};
 use super::spread::{median, predict, spread};
 use super::state::{Series, State, WorkflowState};
@@ -20,10 +21,11 @@ pub(crate) fn knowledge(state: &State) -> Knowledge {
     }
     let mut workflows = BTreeMap::new();
     let next = next(state);
+    let typical = typical_peaks(state);
     for (place, ((project, workflow), kept)) in state.workflows.iter().enumerate() {
         let name =
             if projects[workflow.as_str()] == 1 { workflow.clone() } else { format!("{}/{workflow}", kept.repository) };
-        let mut pattern = of_workflow(kept, &next[place]);
+        let mut pattern = of_workflow(kept, &next[place], typical[project.as_str()]);
         pattern.workflow.clone_from(workflow);
         pattern.project.clone_from(project);
         // Two projects whose folders have one name: the project's own id tells them apart.
@@ -33,7 +35,21 @@ pub(crate) fn knowledge(state: &State) -> Knowledge {
     Knowledge { workflows }
 }
 
-fn of_workflow(kept: &WorkflowState, next: &Next) -> WorkflowPattern {
+/// Returns the mean of all peaks of each project, in bytes; 0 where none is known.
+fn typical_peaks(state: &State) -> BTreeMap<&str, f64> {
+    let mut sums: BTreeMap<&str, (f64, u64)> = BTreeMap::new();
+    for ((project, _), kept) in &state.workflows {
+        let (sum, n) = sums.entry(project).or_default();
+        for series in kept.steps.iter().filter(|((_, machine), _)| machine.is_none()).map(|(_, series)| series) {
+            let peaks = series.memory.values();
+            *sum += peaks.iter().sum::<f64>();
+            *n += peaks.len() as u64;
+        }
+    }
+    sums.into_iter().map(|(project, (sum, n))| (project, sum / ratio(n.max(1), 1))).collect()
+}
+
+fn of_workflow(kept: &WorkflowState, next: &Next, typical: f64) -> WorkflowPattern {
     let executions = kept.passed + kept.failed;
     WorkflowPattern {
         executions,
@@ -44,17 +60,17 @@ fn of_workflow(kept: &WorkflowState, next: &Next) -> WorkflowPattern {
             .steps
             .iter()
             .filter(|(_, series)| series.passed + series.failed > 0)
-            .map(|(key, series)| of_step(&key.0, key.1.as_deref(), series, next.get(key).copied()))
+            .map(|(key, series)| of_step(key, series, next.get(key).copied(), typical))
             .collect(),
         ..WorkflowPattern::default()
     }
 }
 
-fn of_step(step: &str, machine: Option<&str>, series: &Series, next: Option<Interval>) -> Pattern {
+fn of_step(key: &(String, Option<String>), series: &Series, next: Option<Interval>, typical: f64) -> Pattern {
     let duration_ms = predict(&series.duration.values());
     Pattern {
-        step: step.to_owned(),
-        machine: machine.map(str::to_owned),
+        step: key.0.clone(),
+        machine: key.1.clone(),
         attempts: series.passed + series.failed,
         failed: series.failed,
         retries_passed: series.retries_passed,
@@ -68,6 +84,8 @@ fn of_step(step: &str, machine: Option<&str>, series: &Series, next: Option<Inte
             .flakiness()
             .map(|flakiness| Flakiness { failure: flakiness.failure.map(rounded_odds), ..flakiness }),
         peak_memory_bytes: spread(&series.memory.values()).map(rounded_interval),
+        memory_bytes: allocation(&series.memory.values(), typical).map(rounded),
+        cpu_ms: spread(&series.cpu.values()).map(rounded_interval),
         queue_ms: spread(&series.queue.values()).map(rounded_interval),
         critical_share: (series.timelines > 0).then(|| rounded(ratio(series.critical, series.timelines))),
         wall_share: middle(&series.wall_share),

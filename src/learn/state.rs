@@ -42,6 +42,7 @@ pub(crate) struct Series {
     pub trials: Trials,
     pub duration: Window,
     pub memory: Window,
+    pub cpu: Window,
     pub queue: Window,
     pub slack: Window,
     pub wall_share: Window,
@@ -166,6 +167,7 @@ impl Series {
         }
         self.trials.add(moment, inputs(history, row), passed == 0);
         self.memory.add(moment, attempts.peak_memory_bytes[row]);
+        self.cpu.add(moment, attempts.cpu_ms[row]);
         let duration = attempts.duration_ms[row];
         if outcome == Outcome::Passed && duration.is_finite() && duration >= 0.0 {
             self.duration.add(moment, duration);
@@ -194,6 +196,7 @@ impl Series {
         self.trials.merge(other.trials);
         self.duration.merge(other.duration);
         self.memory.merge(other.memory);
+        self.cpu.merge(other.cpu);
         self.queue.merge(other.queue);
         self.slack.merge(other.slack);
         self.wall_share.merge(other.wall_share);

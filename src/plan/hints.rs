@@ -22,7 +22,7 @@ pub struct StepHint {
     pub failure: Option<Odds>,
     /// The share of failed attempts whose retry on the same inputs passed.
     pub retry_pays: Option<Odds>,
-    /// Memory it is likely to stay below (p90 of its peaks), in bytes.
+    /// Memory to set aside for an attempt, in bytes: it will seldom need more.
     pub peak_memory_bytes: Option<u64>,
     /// A learnt time limit in milliseconds, never below the floor; absent with few samples.
     pub timeout_ms: Option<u64>,

@@ -1,0 +1,123 @@
+//! Memory set aside for steps on a real history: how many attempts would have run short, and how much lay idle.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+
+use meow::import::jsonl;
+use meow::learn::memory::allocation;
+
+/// The latest peaks of a step that count, as in what `meow learn` keeps.
+const KEPT: usize = 200;
+
+/// An attempt: its series, start and end in milliseconds, peak and requested bytes, and whether it is a first one.
+struct Row<'a> {
+    series: (&'a str, &'a str),
+    start: i64,
+    end: i64,
+    peak: f64,
+    requested: f64,
+    first: bool,
+}
+
+/// How a rule did: attempts scored and short, bytes set aside and used.
+#[derive(Default)]
+struct Score {
+    scored: u32,
+    short: u32,
+    allocated: f64,
+    used: f64,
+}
+
+/// Prints short and waste of meow's allocation beside those of the plain rules, over the later half of `sizey`.
+///
+/// One step ahead: an attempt knows the peaks of attempts that ended by its start, and the memory requested for it.
+/// Before the first peak, and for retries, every rule allocates what was requested.
+pub fn table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/sizey.jsonl.gz");
+    let Ok(file) = File::open(path) else { return };
+    let read = jsonl::rows(file, "sizey").expect("interchange rows");
+    let metric = |row: &jsonl::Row, name| row.metrics.get(name).copied().unwrap_or(f64::NAN);
+    let mut rows: Vec<Row> = read
+        .iter()
+        .map(|row| Row {
+            series: (&row.workflow, &row.step),
+            start: row.started_at.as_millisecond(),
+            end: row.started_at.as_millisecond() + whole(row.duration_ms.unwrap_or(0.0)).max(1),
+            peak: metric(row, "peak_rss"),
+            requested: metric(row, "requested_memory"),
+            first: row.attempt == 1,
+        })
+        .filter(|row| row.peak > 0.0)
+        .collect();
+    rows.sort_by_key(|row| row.start);
+    println!(
+        "\n| memory set aside, sizey ({} attempts) | short | waste | short, once a peak is known | waste |",
+        rows.len()
+    );
+    println!("|---|---|---|---|---|");
+    print("what was requested", &rows, |_, _| None);
+    print("the largest so far", &rows, |peaks, _| peaks.iter().copied().reduce(f64::max));
+    print("p90 of the latest 200", &rows, |peaks, _| p90(&latest(peaks)));
+    print("meow", &rows, |peaks, typical| allocation(&latest(peaks), typical));
+}
+
+fn latest(peaks: &[f64]) -> Vec<f64> {
+    peaks[peaks.len().saturating_sub(KEPT)..].to_vec()
+}
+
+fn p90(peaks: &[f64]) -> Option<f64> {
+    let mut sorted = peaks.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() * 9 / 10).copied()
+}
+
+fn print(name: &str, rows: &[Row], rule: impl Fn(&[f64], f64) -> Option<f64>) {
+    let (all, known) = replay(rows, rule);
+    let cells = |score: &Score| {
+        let short = 100.0 * f64::from(score.short) / f64::from(score.scored.max(1));
+        format!("{short:.2} % of {} | {:.1} %", score.scored, 100.0 * (score.allocated / score.used - 1.0))
+    };
+    println!("| {name} | {} | {} |", cells(&all), cells(&known));
+}
+
+/// Returns the score over the later half, and over those of it for which a peak was known.
+fn replay(rows: &[Row], rule: impl Fn(&[f64], f64) -> Option<f64>) -> (Score, Score) {
+    let mut ends: Vec<(i64, usize)> = rows.iter().map(|row| row.end).zip(0..).collect();
+    ends.sort_unstable();
+    let mut ended = ends.into_iter().peekable();
+    let mut peaks: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
+    let (mut sum, mut n) = (0.0, 0.0);
+    let (mut all, mut known) = (Score::default(), Score::default());
+    let half = rows[rows.len() / 2].start;
+    for row in rows {
+        while let Some((_, at)) = ended.next_if(|(end, _)| *end <= row.start) {
+            peaks.entry(rows[at].series).or_default().push(rows[at].peak);
+            (sum, n) = (sum + rows[at].peak, n + 1.0);
+        }
+        if row.start < half {
+            continue;
+        }
+        let said = peaks.get(&row.series).filter(|_| row.first).and_then(|peaks| rule(peaks, sum / n));
+        let allocated = said.unwrap_or(row.requested).min(row.requested);
+        all.add(allocated, row.peak);
+        if peaks.contains_key(&row.series) {
+            known.add(allocated, row.peak);
+        }
+    }
+    (all, known)
+}
+
+impl Score {
+    fn add(&mut self, allocated: f64, peak: f64) {
+        self.scored += 1;
+        self.short += u32::from(allocated < peak);
+        self.allocated += allocated;
+        self.used += peak;
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+fn whole(value: f64) -> i64 {
+    value as i64
+}
