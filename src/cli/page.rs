@@ -1,5 +1,6 @@
 //! How commands show pages: the forms to choose from, and from when on records count.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use clap::ValueEnum;
@@ -20,6 +21,8 @@ pub enum Format {
     Text,
     /// For a code review comment
     Markdown,
+    /// For a browser: one file that asks the network for nothing
+    Html,
     /// For programs
     Json,
 }
@@ -29,11 +32,28 @@ pub enum Format {
 /// # Errors
 /// The output cannot be written.
 pub fn show(page: &impl Serialize, document: &Document, format: Format, context: &Context) -> Result<()> {
-    context.terminal.result(&match format {
+    deliver(&form(page, document, format), None, context)
+}
+
+/// Returns a page in the form that was asked for.
+pub fn form(page: &impl Serialize, document: &Document, format: Format) -> String {
+    match format {
         Format::Text => report::text(document),
         Format::Markdown => report::markdown(document),
+        Format::Html => report::html(document),
         Format::Json => report::json(page),
-    })
+    }
+}
+
+/// Writes a finished page to the file that a person named, or prints it.
+///
+/// # Errors
+/// The file or the output cannot be written.
+pub fn deliver(page: &str, file: Option<&Path>, context: &Context) -> Result<()> {
+    let Some(file) = file else { return context.terminal.result(page) };
+    let place = context.settings.directory.join(file);
+    std::fs::write(&place, page)
+        .map_err(|error| Error::store(format!("{} cannot be written", place.display())).cause(error))
 }
 
 /// From when on records count: `30d`, `12h`, `2w` back from now, or a date.

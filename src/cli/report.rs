@@ -20,7 +20,7 @@ use crate::scan::History;
 /// confidence for all comparisons of a page together; with fewer than 5 runs a step is at most "unusual".
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  meow report --base main             # Markdown for the pull request\n  meow report ~/src/* --format text   # where time is lost"
+    after_help = "Examples:\n  meow report --base main             # Markdown for the pull request\n  meow report ~/src/* --format text   # where time is lost\n  meow report --format html -o report.html"
 )]
 pub struct Args {
     /// Repositories, or folders to search for them
@@ -38,6 +38,9 @@ pub struct Args {
     /// The same as --format json
     #[arg(long)]
     json: bool,
+    /// Write the page to this file instead of printing it
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 /// Prints the page.
@@ -54,17 +57,18 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let (_, knowledge) = learn::learn(learn::State::default(), &history);
     let taken = decisions::decisions(&context.project()?, context);
     let advice = taken.open(recommend::recommend(&knowledge, &history));
-    if args.paths.is_empty() {
+    let shown = if args.paths.is_empty() {
         let repository = context.project()?.repository.ok_or_else(|| Error::git("the repository is gone"))?;
         let (sides, found, names) = sides(args.base.as_deref(), &repository, &history, context)?;
         let accepted = taken.accepted(recommendations::DURATION);
         let comparison = report::compare(&history, &sides, names, &knowledge, &advice, &accepted);
         let comparison = report::Comparison { found, ..comparison };
-        page::show(&comparison, &comparison.document(), format, context)?;
+        page::form(&comparison, &comparison.document(), format)
     } else {
         let losses = report::losses(&history, &advice);
-        page::show(&losses, &losses.document(), format, context)?;
-    }
+        page::form(&losses, &losses.document(), format)
+    };
+    page::deliver(&shown, args.output.as_deref(), context)?;
     Ok(0)
 }
 

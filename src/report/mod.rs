@@ -1,4 +1,4 @@
-//! Pages as plain data, rendered as text, Markdown and JSON.
+//! Pages as plain data, rendered as text, Markdown, HTML and JSON.
 
 pub mod analysis;
 pub mod changes;
@@ -6,6 +6,7 @@ pub mod compare;
 pub mod diff;
 pub mod document;
 pub mod executions;
+pub mod html;
 pub mod losses;
 mod markdown;
 mod series;
@@ -18,6 +19,7 @@ pub use analysis::{Analysis, analysis};
 pub use compare::{Comparison, Names, compare};
 pub use document::Document;
 pub use executions::{Log, Single, Status, find, log, single, status};
+pub use html::html;
 pub use losses::{Losses, losses};
 pub use markdown::{LIMIT, MARKER, markdown};
 pub use series::Accepted;

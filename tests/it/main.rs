@@ -21,6 +21,7 @@ mod landing;
 mod laws;
 mod learn;
 mod list;
+mod markup;
 mod null;
 mod orders;
 mod outputs;

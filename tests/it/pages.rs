@@ -11,6 +11,7 @@ use meow::report::{self, Accepted, Comparison, LIMIT, Landmarks, MARKER, Names, 
 use meow::scan::{Collector, History};
 
 use crate::golden::golden;
+use crate::markup;
 
 /// One execution of `workflow`, number `at` in time, with attempts of (step, attempt, outcome, milliseconds).
 fn execution(workflow: &str, at: u64, attempts: &[(&str, u32, Outcome, f64)]) -> Vec<Record> {
@@ -254,6 +255,8 @@ fn strangers_names_stay_names() {
         let page = report::markdown(document);
         assert!(page.starts_with(MARKER));
         page.lines().skip(1).for_each(assert_inert);
+        let page = markup::parse(&report::html(document));
+        assert!(page.all("script").is_empty() && page.all("a").len() == 1, "only the skip link");
     }
 }
 
