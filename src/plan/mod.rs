@@ -3,12 +3,14 @@
 pub mod dispatch;
 pub mod graph;
 pub mod hints;
+pub mod pace;
 pub mod predict;
 pub mod timeline;
 
 pub use dispatch::{Dispatcher, Start, Verdict};
 pub use graph::{Plan, PlannedStep, Selection, Skip, StepIndex, TimeLimit};
 pub use hints::{Hints, Interval, Odds, StepHint};
+pub use pace::Pace;
 pub use predict::Prediction;
 pub use timeline::{Run, Timeline, simulate};
 

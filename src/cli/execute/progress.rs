@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
@@ -11,7 +12,7 @@ use super::forecast::{milliseconds, name, range};
 use super::summary::told;
 use crate::cli::terminal::Terminal;
 use crate::execute::{Ending, Event};
-use crate::plan::{Interval, Plan, Skip};
+use crate::plan::{Interval, Pace, Plan, Skip};
 use crate::report::format::duration as time;
 use crate::workflow::StepId;
 
@@ -27,30 +28,46 @@ struct Live {
     screen: MultiProgress,
     overall: ProgressBar,
     running: RefCell<BTreeMap<StepId, ProgressBar>>,
+    places: BTreeMap<StepId, usize>,
+    left: Arc<Mutex<Left>>,
 }
+
+/// The time left, worked out anew at most so often: for thousands of steps that takes milliseconds.
+struct Left {
+    pace: Pace,
+    /// When it was worked out, and what came out.
+    told: Option<(f64, f64)>,
+}
+
+/// How long a time left is counted down before it is worked out anew, in milliseconds.
+const COUNTED_DOWN_MS: f64 = 1_000.0;
 
 impl<'a> Progress<'a> {
     /// Returns the view; with `questions` to a person nothing is drawn, because drawing would run over them.
-    pub(super) fn new(plan: &Plan, terminal: &'a Terminal, questions: bool) -> Self {
+    pub(super) fn new(plan: &Plan, terminal: &'a Terminal, keep_going: bool, questions: bool) -> Self {
         let known = plan.steps.iter().filter_map(|step| Some((step.id().clone(), step.hint.duration_ms?))).collect();
-        Self { terminal, known, live: (terminal.draws() && !questions).then(|| Live::new(plan)) }
+        Self { terminal, known, live: (terminal.draws() && !questions).then(|| Live::new(plan, keep_going)) }
     }
 
     pub(super) fn see(&self, event: &Event) {
         match event {
-            Event::AttemptStarted { step, attempt, .. } => {
+            Event::AttemptStarted { step, attempt, started_ms, .. } => {
                 if let Some(live) = &self.live {
+                    live.pace(step, |pace, at| pace.started(at, milliseconds(*started_ms)));
                     live.start(step, *attempt, self.known.get(step));
                 }
             }
             Event::AttemptFinished { step, attempt, duration_ms, ending, .. } => {
                 if let Some(live) = &self.live {
+                    live.pace(step, |pace, at| pace.ended(at, *duration_ms, ending.passed()));
                     live.finish(step);
                 }
                 self.say(&self.ended(step, *attempt, *duration_ms, ending));
             }
             Event::RetryScheduled { step, attempt, wait_ms } => {
                 if let Some(live) = &self.live {
+                    let now_ms = live.overall.elapsed().as_secs_f64() * 1e3;
+                    live.pace(step, |pace, at| pace.retried(at, now_ms + milliseconds(*wait_ms)));
                     live.overall.set_position(live.overall.position().saturating_sub(1));
                 }
                 let wait = time(milliseconds(*wait_ms));
@@ -111,24 +128,34 @@ impl<'a> Progress<'a> {
 }
 
 impl Live {
-    fn new(plan: &Plan) -> Self {
+    fn new(plan: &Plan, keep_going: bool) -> Self {
         let screen = MultiProgress::new();
         let overall = screen.add(ProgressBar::new(plan.prediction.steps as u64));
-        let style = match plan.prediction.duration_ms {
-            Some(known) => {
-                let left = move |state: &ProgressState, out: &mut dyn Write| {
-                    let left = known.p50 - state.elapsed().as_secs_f64() * 1e3;
-                    let told = if left > 0.0 { format!("about {} left", time(left)) } else { "overdue".to_owned() };
-                    // Drawing to a string cannot fail.
-                    let _ = out.write_str(&told);
-                };
-                style("{bar:24} {pos}/{len} steps  {elapsed}, {left}").with_key("left", left)
-            }
-            None => style("{bar:24} {pos}/{len} steps  {elapsed}"),
+        let left = Arc::new(Mutex::new(Left { pace: Pace::of(plan, keep_going), told: None }));
+        let style = if plan.prediction.duration_ms.is_some() {
+            let left = Arc::clone(&left);
+            let words = move |state: &ProgressState, out: &mut dyn Write| {
+                let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+                // Drawing to a string cannot fail.
+                let _ = out.write_str(&left.words(state.elapsed().as_secs_f64() * 1e3));
+            };
+            style("{bar:24} {pos}/{len} steps  {elapsed}, {left}").with_key("left", words)
+        } else {
+            style("{bar:24} {pos}/{len} steps  {elapsed}")
         };
         overall.set_style(style);
         overall.enable_steady_tick(Duration::from_millis(200));
-        Self { screen, overall, running: RefCell::default() }
+        let places = plan.order.iter().map(|index| (plan.steps[index.at()].id().clone(), index.at())).collect();
+        Self { screen, overall, running: RefCell::default(), places, left }
+    }
+
+    /// Tells the pace what happened to a step.
+    fn pace(&self, step: &StepId, tell: impl FnOnce(&mut Pace, usize)) {
+        if let Some(&at) = self.places.get(step) {
+            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            tell(&mut left.pace, at);
+            left.told = None;
+        }
     }
 
     fn start(&self, step: &StepId, attempt: u32, known: Option<&Interval>) {
@@ -148,6 +175,26 @@ impl Live {
         }
         self.overall.inc(1);
     }
+}
+
+impl Left {
+    fn words(&mut self, now_ms: f64) -> String {
+        let (at_ms, left_ms) = match self.told {
+            Some(told) if now_ms - told.0 < COUNTED_DOWN_MS => told,
+            _ => *self.told.insert((now_ms, self.pace.remaining_ms(now_ms))),
+        };
+        left(left_ms - (now_ms - at_ms), self.pace.factor(now_ms))
+    }
+}
+
+/// Returns the time left in words, with the pace where it is far from the predicted one.
+pub(in crate::cli) fn left(left_ms: f64, factor: f64) -> String {
+    let pace = match factor {
+        factor if factor >= 1.1 => format!(", {factor:.1} × slower than predicted"),
+        factor if factor <= 1.0 / 1.1 => format!(", {:.1} × faster than predicted", 1.0 / factor),
+        _ => String::new(),
+    };
+    if left_ms > 0.0 { format!("about {} left{pace}", time(left_ms)) } else { format!("about to end{pace}") }
 }
 
 fn style(template: &str) -> ProgressStyle {
