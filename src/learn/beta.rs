@@ -37,6 +37,11 @@ pub fn student_quantile(p: f64, freedom: f64) -> f64 {
     (freedom * (1.0 - x) / x.max(f64::MIN_POSITIVE)).sqrt()
 }
 
+/// Returns the probability that Student's t with `freedom` degrees of freedom exceeds `t` ≥ 0.
+pub fn student_tail(t: f64, freedom: f64) -> f64 {
+    cumulative(freedom / (freedom + t * t), freedom / 2.0, 0.5) / 2.0
+}
+
 /// Returns the quantile `p` of Beta(a, b): Newton's steps inside a bracket that halves when a step leaves it.
 pub fn quantile(p: f64, a: f64, b: f64) -> f64 {
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
@@ -105,7 +110,7 @@ fn ln_beta(a: f64, b: f64) -> f64 {
 }
 
 /// Returns ln Γ(x) for x > 0: Stirling's series (DLMF 5.11.1) after shifting x above 10 by the recurrence.
-fn ln_gamma(x: f64) -> f64 {
+pub(crate) fn ln_gamma(x: f64) -> f64 {
     let (mut x, mut product) = (x, 1.0);
     while x < 10.0 {
         product *= x;

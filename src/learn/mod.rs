@@ -1,5 +1,6 @@
 //! What a history teaches: patterns of steps and workflows with sample size, spread and confidence.
 
+pub(crate) mod again;
 pub mod beta;
 mod bounds;
 pub mod change;
@@ -22,6 +23,7 @@ pub mod score;
 mod signs;
 mod spread;
 pub mod state;
+pub(crate) mod statistics;
 pub(crate) mod timeline;
 mod trends;
 mod window;

@@ -11,7 +11,6 @@ pub mod losses;
 mod markdown;
 mod series;
 pub mod sides;
-mod statistics;
 mod text;
 mod words;
 

@@ -1,10 +1,11 @@
-//! The few tests that decide whether a page may claim something; logarithms of durations in, intervals out.
+//! The few tests that decide whether something may be claimed; logarithms of durations in, intervals out.
 
+use super::beta::{ln_gamma, student_quantile};
 use crate::plan::Interval;
 
 /// A shift between two samples with a confidence interval; on logarithms the exponents are ratios.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Shift {
+pub(crate) struct Shift {
     /// Lower end.
     pub low: f64,
     /// The Hodges–Lehmann estimate.
@@ -14,7 +15,7 @@ pub(super) struct Shift {
 }
 
 /// Returns p10, median, p90 (linear between order statistics) and n, or `None` for an empty sample.
-pub(super) fn interval(values: &[f64]) -> Option<Interval> {
+pub(crate) fn interval(values: &[f64]) -> Option<Interval> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let at = |p| quantile(&sorted, p);
@@ -22,7 +23,7 @@ pub(super) fn interval(values: &[f64]) -> Option<Interval> {
 }
 
 /// Returns the quantile of a sorted, non-empty sample.
-pub(super) fn quantile(sorted: &[f64], p: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], p: f64) -> f64 {
     let place = p * float(sorted.len() - 1);
     let below = (0..sorted.len()).rev().find(|index| float(*index) <= place).unwrap_or(0);
     let above = (below + 1).min(sorted.len() - 1);
@@ -34,7 +35,7 @@ pub(super) fn quantile(sorted: &[f64], p: f64) -> f64 {
 /// The estimate is the median of all pairwise differences (Hodges & Lehmann 1963); the interval with error `alpha` on
 /// both sides together inverts the stratified Wilcoxon–Mann–Whitney test, exact up to 10,000 pairs (Gaussian binomial
 /// coefficients), by the normal limit above. `None` where so few values cannot reach `alpha`.
-pub(super) fn shift(strata: &[(Vec<f64>, Vec<f64>)], alpha: f64) -> Option<Shift> {
+pub(crate) fn shift(strata: &[(Vec<f64>, Vec<f64>)], alpha: f64) -> Option<Shift> {
     let mut differences: Vec<f64> = strata
         .iter()
         .flat_map(|(first, second)| second.iter().flat_map(move |b| first.iter().map(move |a| b - a)))
@@ -66,7 +67,7 @@ fn critical_rank(sizes: &[(usize, usize)], tail: f64) -> usize {
     }
     let mean = float(pairs) / 2.0;
     let variance: f64 = sizes.iter().map(|(n, m)| float(n * m * (n + m + 1)) / 12.0).sum();
-    floor(mean - 0.5 - student_quantile(1e5, tail) * variance.sqrt())
+    floor(mean - 0.5 - student_quantile(1.0 - tail, 1e5) * variance.sqrt())
 }
 
 /// Returns how many of the arrangements of `n` and `m` values have U = 0, 1, …, nm.
@@ -95,17 +96,17 @@ fn product(left: &[f64], right: &[f64]) -> Vec<f64> {
 }
 
 /// Returns the interval in which one more value lies with probability 1 − `alpha`, were the values normal.
-pub(super) fn prediction(values: &[f64], alpha: f64) -> (f64, f64) {
+pub(crate) fn prediction(values: &[f64], alpha: f64) -> (f64, f64) {
     let n = float(values.len());
     let mean = values.iter().sum::<f64>() / n;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let reach = student_quantile(n - 1.0, alpha / 2.0) * (variance * (1.0 + 1.0 / n)).sqrt();
+    let reach = student_quantile(1.0 - alpha / 2.0, n - 1.0) * (variance * (1.0 + 1.0 / n)).sqrt();
     (mean - reach, mean + reach)
 }
 
 /// Returns the probability of at least `failed` failures in `runs` where both samples fail alike: Fisher's exact test,
 /// one-sided.
-pub(super) fn fisher(failed: u64, runs: u64, base_failed: u64, base_runs: u64) -> f64 {
+pub(crate) fn fisher(failed: u64, runs: u64, base_failed: u64, base_runs: u64) -> f64 {
     let (all, bad) = (runs + base_runs, failed + base_failed);
     let term = |k: u64| (choose(bad, k) + choose(all - bad, runs - k) - choose(all, runs)).exp();
     (failed..=bad.min(runs)).filter(|k| runs - k <= all - bad).map(term).sum::<f64>().min(1.0)
@@ -115,79 +116,6 @@ pub(super) fn fisher(failed: u64, runs: u64, base_failed: u64, base_runs: u64) -
 fn choose(n: u64, k: u64) -> f64 {
     let (n, k) = (float64(n), float64(k));
     ln_gamma(n + 1.0) - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0)
-}
-
-/// Returns the value that Student's t exceeds with probability `tail` < 1/2.
-fn student_quantile(freedom: f64, tail: f64) -> f64 {
-    let exceeds = |t: f64| 0.5 * incomplete_beta(freedom / (freedom + t * t), freedom / 2.0, 0.5);
-    let mut high = 1.0;
-    while exceeds(high) > tail && high < 1e9 {
-        high *= 2.0;
-    }
-    let mut low = 0.0;
-    for _ in 0..80 {
-        let middle = f64::midpoint(low, high);
-        if exceeds(middle) > tail {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    f64::midpoint(low, high)
-}
-
-/// Returns the regularised incomplete beta function (Numerical Recipes, 3rd edition, section 6.4).
-fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
-    if x <= 0.0 || x >= 1.0 {
-        return if x <= 0.0 { 0.0 } else { 1.0 };
-    }
-    let front = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (1.0 - x).ln()).exp();
-    if x < (a + 1.0) / (a + b + 2.0) {
-        front * continued_fraction(x, a, b) / a
-    } else {
-        1.0 - front * continued_fraction(1.0 - x, b, a) / b
-    }
-}
-
-fn continued_fraction(x: f64, a: f64, b: f64) -> f64 {
-    let tiny = |value: f64| if value.abs() < 1e-300 { 1e-300 } else { value };
-    let mut upper = 1.0;
-    let mut lower = 1.0 / tiny(1.0 - (a + b) * x / (a + 1.0));
-    let mut fraction = lower;
-    for step in 1..10_000 {
-        let step = float(step);
-        let ends = a + 2.0 * step;
-        let even = step * (b - step) * x / ((ends - 1.0) * ends);
-        let odd = -(a + step) * (a + b + step) * x / (ends * (ends + 1.0));
-        for term in [even, odd] {
-            lower = 1.0 / tiny(1.0 + term * lower);
-            upper = tiny(1.0 + term / upper);
-            fraction *= lower * upper;
-        }
-        if (lower * upper - 1.0).abs() < 1e-14 {
-            break;
-        }
-    }
-    fraction
-}
-
-/// Returns the logarithm of the gamma function for x > 0 (Lanczos 1964, g = 7, nine terms).
-fn ln_gamma(x: f64) -> f64 {
-    const TERMS: [f64; 8] = [
-        676.520_368_121_885_1,
-        -1_259.139_216_722_402_8,
-        771.323_428_777_653_1,
-        -176.615_029_162_140_6,
-        12.507_343_278_686_905,
-        -0.138_571_095_265_720_12,
-        9.984_369_578_019_572e-6,
-        1.505_632_735_149_311_6e-7,
-    ];
-    let x = x - 1.0;
-    let sum =
-        TERMS.iter().enumerate().fold(0.999_999_999_999_809_9, |sum, (at, term)| sum + term / (x + float(at) + 1.0));
-    let t = x + 7.5;
-    0.5 * std::f64::consts::TAU.ln() + (x + 0.5) * t.ln() - t + sum.ln()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sample sizes stay far below 2^53")]
@@ -208,6 +136,7 @@ fn floor(value: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learn::beta::student_tail;
 
     fn near(value: f64, expected: f64) {
         assert!((value - expected).abs() <= 1e-4 * expected.abs().max(1e-9), "{value} is not {expected}");
@@ -216,9 +145,10 @@ mod tests {
     #[test]
     fn tables_of_the_books() {
         // Student's t at 97.5 % with 9 and at 99.95 % with 29 degrees of freedom; the normal at 99.9 %.
-        near(student_quantile(9.0, 0.025), 2.262_157);
-        near(student_quantile(29.0, 0.0005), 3.659_405);
-        near(student_quantile(1e5, 0.001), 3.090_306);
+        for (freedom, tail, t) in [(9.0, 0.025, 2.262_157), (29.0, 0.0005, 3.659_405), (1e5, 0.001, 3.090_306)] {
+            near(student_quantile(1.0 - tail, freedom), t);
+            near(student_tail(t, freedom), tail);
+        }
         // By hand: 1 / C(42, 2), 1, and (C(4, 3) C(6, 2) + C(4, 4) C(6, 1)) / C(10, 5).
         near(fisher(2, 2, 0, 40), 1.0 / 861.0);
         near(fisher(0, 2, 3, 40), 1.0);
