@@ -79,7 +79,8 @@ enum Events {
     Jsonl,
 }
 
-fn variable(text: &str) -> Result<(String, String), String> {
+/// Returns a variable's name and value.
+pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a variable is set as NAME=VALUE".to_owned()),

@@ -33,6 +33,7 @@ pub mod report;
 pub mod score;
 pub mod seal;
 pub mod settings;
+pub mod simulate;
 pub mod sources;
 pub mod status;
 pub mod store;
@@ -95,6 +96,7 @@ enum Command {
     Recommendations(recommendations::Args),
     Report(report::Args),
     Score(score::Args),
+    Simulate(simulate::Args),
     Status(status::Args),
     Store(store::Args),
     /// Record one command, or what something else measured
@@ -174,6 +176,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Recommendations(args) => recommendations::run(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Score(args) => score::run(args, context),
+        Command::Simulate(args) => simulate::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Store(args) => store::run(args, context),
         Command::Record(args) => record::run(args, context),

@@ -8,6 +8,7 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use super::graph::{Plan, StepIndex};
+use super::policy::Policy;
 use crate::workflow::RetryOn;
 
 /// The longest wait before a retry, in milliseconds.
@@ -21,7 +22,7 @@ pub struct Dispatcher<'plan> {
     plan: &'plan Plan,
     keep_going: bool,
     halted: bool,
-    /// Steps by rank.
+    /// Steps by rank; first come, first served: in the order in which they became ready.
     ranks: Vec<StepIndex>,
     steps: Vec<Progress>,
     ready: Ranked,
@@ -46,6 +47,7 @@ struct Progress {
     attempt: u32,
     ready_ms: u64,
     slot: u32,
+    rank: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,9 +100,12 @@ impl<'plan> Dispatcher<'plan> {
     /// Returns the state before anything started, with `slots` slots; `keep_going` starts what does not depend on a
     /// failed step.
     pub fn new(plan: &'plan Plan, slots: u32, keep_going: bool) -> Self {
-        let mut ranks = vec![StepIndex::new(0); plan.steps.len()];
-        for (at, step) in plan.steps.iter().enumerate() {
-            ranks[step.rank as usize] = StepIndex::new(at);
+        let mut ranks = Vec::with_capacity(plan.steps.len());
+        if plan.policy != Policy::Fifo {
+            ranks.resize(plan.steps.len(), StepIndex::new(0));
+            for (at, step) in plan.steps.iter().enumerate() {
+                ranks[step.rank as usize] = StepIndex::new(at);
+            }
         }
         let progress = |step: &super::PlannedStep| Progress {
             unmet: step.needs.len(),
@@ -108,6 +113,7 @@ impl<'plan> Dispatcher<'plan> {
             attempt: 1,
             ready_ms: 0,
             slot: 0,
+            rank: step.rank,
         };
         let mut dispatcher = Self {
             plan,
@@ -227,7 +233,7 @@ impl<'plan> Dispatcher<'plan> {
     }
 
     fn rank(&self, step: StepIndex) -> u32 {
-        self.plan.steps[step.at()].rank
+        self.steps[step.at()].rank
     }
 
     /// A step whose needs are met: it becomes ready, or passes at once where it is not to run.
@@ -240,7 +246,11 @@ impl<'plan> Dispatcher<'plan> {
                 opened.extend(self.pass(step));
             } else {
                 self.steps[step.at()].ready_ms = now_ms;
-                self.ready.push(Reverse(planned.rank));
+                if self.plan.policy == Policy::Fifo {
+                    self.steps[step.at()].rank = StepIndex::new(self.ranks.len()).0;
+                    self.ranks.push(step);
+                }
+                self.ready.push(Reverse(self.rank(step)));
             }
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::Limits;
 use super::hints::{Hints, StepHint};
+use super::policy::{self, Policy};
 use super::predict::{self, Prediction};
 use crate::error::{Error, Result};
 use crate::workflow::{Step, StepId, Workflow};
@@ -14,7 +15,7 @@ const UNIT_MS: f64 = 1_000.0;
 
 /// A step's place in its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StepIndex(u32);
+pub struct StepIndex(pub(super) u32);
 
 impl StepIndex {
     /// Returns the place as an index into [`Plan::steps`].
@@ -40,6 +41,8 @@ pub struct Plan {
     pub waves: Vec<Vec<StepIndex>>,
     /// The chain of steps that decides the time where slots do not, by median durations.
     pub critical_path: Vec<StepIndex>,
+    /// Which of several ready steps starts first.
+    pub policy: Policy,
     /// Attempts that may run at once, at least 1.
     pub slots: u32,
     /// Processors that steps declaring some share.
@@ -181,17 +184,12 @@ impl Plan {
             let known = step.hint.duration_ms.map(|known| known.p50.max(0.0));
             step.assumed_ms = if step.skip.is_some() { 0.0 } else { known.unwrap_or(unknown) };
         }
-        for &index in self.order.iter().rev() {
-            let step = &self.steps[index.at()];
-            let after = step.dependents.iter().map(|next| self.steps[next.at()].remaining_ms).fold(0.0, f64::max);
-            let remaining = step.assumed_ms + after;
-            self.steps[index.at()].remaining_ms = remaining;
+        let assumed: Vec<f64> = self.steps.iter().map(|step| step.assumed_ms).collect();
+        let remaining = policy::to_end(self, &assumed);
+        for (step, remaining_ms) in self.steps.iter_mut().zip(remaining) {
+            step.remaining_ms = remaining_ms;
         }
-        let mut ranked: Vec<usize> = (0..self.steps.len()).collect();
-        ranked.sort_by(|&a, &b| self.steps[b].remaining_ms.total_cmp(&self.steps[a].remaining_ms).then(a.cmp(&b)));
-        for (rank, at) in ranked.into_iter().enumerate() {
-            self.steps[at].rank = StepIndex::new(rank).0;
-        }
+        policy::rank(self, &assumed);
         self.critical_path = self.longest_path();
         self.prediction = predict::predict(self);
     }
@@ -259,6 +257,7 @@ pub(super) fn build(workflow: &Workflow, hints: &Hints, limits: &Limits) -> Resu
         order,
         waves,
         critical_path: Vec::new(),
+        policy: Policy::Learned,
         slots,
         cpus: limits.cpus.unwrap_or_else(|| f64::from(slots)),
         memory_bytes: limits.memory_bytes,

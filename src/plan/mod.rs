@@ -1,9 +1,11 @@
 //! The plan of an execution: what history hints at, checked against the graph, and who starts next.
 
+pub mod capacity;
 pub mod dispatch;
 pub mod graph;
 pub mod hints;
 pub mod pace;
+pub mod policy;
 pub mod predict;
 pub mod timeline;
 
@@ -11,6 +13,7 @@ pub use dispatch::{Dispatcher, Start, Verdict};
 pub use graph::{Plan, PlannedStep, Selection, Skip, StepIndex, TimeLimit};
 pub use hints::{Hints, Interval, Odds, StepHint};
 pub use pace::Pace;
+pub use policy::Policy;
 pub use predict::Prediction;
 pub use timeline::{Run, Timeline, simulate};
 

@@ -1,5 +1,6 @@
 //! How the whole is likely to go: the real state machine run many times with sampled durations.
 
+use super::capacity::quantile;
 use super::graph::{Plan, PlannedStep};
 use super::hints::{Interval, Odds};
 use super::timeline::simulate;
@@ -59,17 +60,35 @@ fn all_of(odds: &[Odds]) -> Option<Odds> {
 }
 
 fn duration(plan: &Plan, n: u64) -> Interval {
-    let samples = (STEPS / plan.steps.len().max(1)).clamp(20, SAMPLES);
-    let mut dice = Dice(0x6d65_6f77);
-    let mut totals: Vec<f64> = (0..samples)
-        .map(|_| {
-            let durations: Vec<f64> = plan.steps.iter().map(|step| sample(step, &mut dice)).collect();
-            simulate(plan, &durations, plan.slots).duration_ms()
-        })
-        .collect();
-    totals.sort_by(f64::total_cmp);
-    let quantile = |tenths: usize| totals[(tenths * (samples - 1) + 5) / 10];
-    Interval { p10: quantile(1), p50: quantile(5), p90: quantile(9), n }
+    let draws = Draws::of(plan);
+    let totals: Vec<f64> = draws.each().map(|drawn| simulate(plan, drawn, plan.slots).duration_ms()).collect();
+    let at = |tenths: usize| quantile(totals.clone(), tenths);
+    Interval { p10: at(1), p50: at(5), p90: at(9), n }
+}
+
+/// Possible durations of all steps, drawn several times; the same for the same hints.
+pub(super) struct Draws {
+    durations_ms: Vec<f64>,
+    steps: usize,
+}
+
+impl Draws {
+    /// Returns draws from what is known of each step.
+    pub fn of(plan: &Plan) -> Self {
+        let steps = plan.steps.len().max(1);
+        let samples = (STEPS / steps).clamp(20, SAMPLES);
+        let mut dice = Dice(0x6d65_6f77);
+        let mut durations_ms = Vec::with_capacity(samples * steps);
+        for _ in 0..samples {
+            durations_ms.extend(plan.steps.iter().map(|step| sample(step, &mut dice)));
+        }
+        Self { durations_ms, steps }
+    }
+
+    /// Returns the durations of each draw, by index of the step.
+    pub fn each(&self) -> impl Iterator<Item = &[f64]> {
+        self.durations_ms.chunks(self.steps)
+    }
 }
 
 /// Draws a duration from a log-normal distribution whose halves meet the known quantiles.

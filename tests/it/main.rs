@@ -36,5 +36,6 @@ mod scanning;
 mod schema;
 mod score;
 mod sealing;
+mod simulate;
 mod space;
 mod store;

@@ -62,6 +62,8 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
         }
         if space.has(".meow/workflows/ci.toml") {
             see(&space, "plan", &["execute", "--dry-run", "--json"]);
+            see(&space, "simulation", &["simulate", "--target", "10m", "--json"]);
+            see(&space, "simulation", &["simulate", "--target", "1ms", "--json"]);
             see(&space, "outcome", &["execute", "--json"]);
             see(&space, "outcome", &["execute", "--keep-going", "--json"]);
             see(&space, "outcome", &["execute", "--only", "build", "--json"]);
@@ -168,7 +170,7 @@ timeout = "100ms"
 #[test]
 fn every_output_is_as_its_schema_says() {
     let outputs = outputs();
-    assert_eq!(outputs.len(), 14);
+    assert_eq!(outputs.len(), 15);
     for (name, values) in outputs {
         let path = format!("schema/output/{name}.schema.json");
         if std::env::var_os("MEOW_BLESS").is_some() {
