@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::settings::files::Origin;
+use super::settings::hooks;
 use super::settings::keys::KEYS;
 use crate::error::Result;
 use crate::report;
@@ -39,7 +40,7 @@ struct Page<'a> {
 
 #[derive(Serialize)]
 struct Row {
-    key: &'static str,
+    key: String,
     /// As text; absent where nobody set it. A secret is never shown.
     value: Option<String>,
     origin: Origin,
@@ -59,7 +60,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         let resolved = &context.settings.resolved[key.name];
         let value = resolved.value.clone();
         Row {
-            key: key.name,
+            key: key.name.to_owned(),
             value: if key.name == "key" { value.map(|_| "(secret)".to_owned()) } else { value },
             origin: resolved.origin,
             place: resolved.place.clone(),
@@ -67,7 +68,15 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             meaning: key.meaning,
         }
     });
-    let page = Page { schema_version: 1, settings: rows.collect(), wrong };
+    let hooks = context.settings.hooks.iter().map(|(event, (workflow, place))| Row {
+        key: format!("{}.{event}", hooks::TABLE),
+        value: Some(workflow.clone()),
+        origin: Origin::Repo,
+        place: Some(place.clone()),
+        default: "nothing",
+        meaning: "The workflow that runs at this git event, once `meow trust` and `meow hooks install` were typed.",
+    });
+    let page = Page { schema_version: 1, settings: rows.chain(hooks).collect(), wrong };
     if args.json {
         context.terminal.result(&report::json(&page))?;
     } else if !args.validate {
@@ -87,7 +96,7 @@ fn document(page: &Page) -> Document {
     let mut table = Table::new(&["key", "value", "origin", "from", "meaning"]);
     for row in &page.settings {
         table.row([
-            name(row.key),
+            name(&row.key),
             row.value.as_ref().map_or_else(|| words(row.default), name),
             words(row.origin.word()),
             row.place.as_ref().map_or_else(|| words("–"), name),

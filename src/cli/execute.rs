@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::machine::Machine;
 use super::project::Project;
 use super::terminal::Terminal;
+use super::trust::gate;
 use super::{Context, foresight, workflows};
 use crate::error::{Error, Kind, Result};
 use crate::execute::{Event, ExecutionOutcome, Options, Stop, execute};
@@ -95,7 +96,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let project = context.project()?;
     let variables: BTreeMap<String, String> = args.variables.iter().cloned().collect();
     let name = args.workflow.as_deref().unwrap_or(&context.settings.workflow);
-    let workflow = workflows::load(&project, name, &variables)?;
+    let workflow = if context.settings.unasked() {
+        let trusted = gate(&project, &context.settings).map_err(|why| not_run(name, context, &why))?;
+        workflows::load_trusted(&project, name, &variables, &trusted)?
+    } else {
+        workflows::load(&project, name, &variables)?
+    };
     for warning in &workflow.warnings {
         context.terminal.warn(&warning.to_string());
     }
@@ -112,6 +118,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     perform(args, context, &project, &workflow, &plan)
 }
 
+/// Returns why nothing is run that nobody asked for.
+fn not_run(name: &str, context: &Context, why: &Error) -> Error {
+    let what = format!("{}: `{}` is not run: {}", context.settings.trigger, name.escape_debug(), why);
+    Error::request(what).hint(why.hint_text().unwrap_or("`meow trust --show` shows more"))
+}
+
 fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflow, plan: &Plan) -> Result<u8> {
     let terminal = &context.terminal;
     let id = ExecutionId::from_bytes(context.settings.clock.random()?);
@@ -123,7 +135,7 @@ fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflo
         terminal.detail("not recorded: the setting `record` is false");
     }
     let repository = repository.filter(|_| context.settings.record);
-    let trigger = if args.only.is_empty() && args.from.is_none() { "person" } else { PARTIAL };
+    let trigger = if args.only.is_empty() && args.from.is_none() { &context.settings.trigger } else { PARTIAL };
     let mut recording =
         repository.and_then(|repository| Recording::start(repository, workflow, plan, id, trigger, context));
     // A folder that takes no journal takes no output either, and a step that cannot write fails.

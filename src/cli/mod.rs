@@ -38,6 +38,7 @@ pub mod sources;
 pub mod status;
 pub mod store;
 pub mod terminal;
+pub mod trust;
 pub mod workflows;
 
 use std::process::ExitCode;
@@ -99,6 +100,7 @@ enum Command {
     Simulate(simulate::Args),
     Status(status::Args),
     Store(store::Args),
+    Trust(trust::Args),
     /// Record one command, or what something else measured
     Record(record::Args),
 }
@@ -179,6 +181,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Simulate(args) => simulate::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::Store(args) => store::run(args, context),
+        Command::Trust(args) => trust::run(args, context),
         Command::Record(args) => record::run(args, context),
     }
 }

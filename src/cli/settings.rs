@@ -1,13 +1,14 @@
 //! What was typed and what the environment says, resolved once into plain values; the only reader of the environment.
 
 pub mod files;
+pub mod hooks;
 pub mod keys;
 
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -16,6 +17,9 @@ use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use files::{Layer, Origin};
 use keys::KEYS;
+
+/// The trigger of what a person asks for.
+const PERSON: &str = "person";
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
@@ -91,6 +95,10 @@ pub struct Settings {
     pub record: bool,
     /// The workflow that is executed where none is named.
     pub workflow: String,
+    /// Who starts what is executed: `person`, or whoever does it unasked, as `MEOW_TRIGGER` says.
+    pub trigger: String,
+    /// Which workflow the repository names for which git event, with file and line.
+    pub hooks: BTreeMap<&'static str, (String, String)>,
     /// Every setting that files may hold, by name, with its origin.
     pub resolved: BTreeMap<&'static str, Resolved>,
     /// What is wrong in the files of settings.
@@ -118,7 +126,9 @@ impl Settings {
         }
         let home = path("HOME");
         let user = path("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
-        let (resolved, wrong) = layers(flags, &directory, user.map(|user| user.join("meow/config.toml")))?;
+        let repository = files::read(&files::of_repository(&directory), ".meow/config.toml", Origin::Repo);
+        let hooks = repository.hooks.clone();
+        let (resolved, wrong) = layers(flags, repository, user.map(|user| user.join("meow/config.toml")))?;
         let value = |name: &str| resolved[name].value.clone();
         let wants = |terminal: bool| match value("color").as_deref() {
             Some("always") => true,
@@ -145,6 +155,8 @@ impl Settings {
             slots: value("slots").and_then(|slots| slots.parse().ok()),
             record: value("record").as_deref() != Some("false"),
             workflow: value("workflow").unwrap_or_else(|| "ci".to_owned()),
+            trigger: trigger(text("MEOW_TRIGGER"))?,
+            hooks,
             resolved,
             wrong,
             clock: clock(text("MEOW_CLOCK"))?,
@@ -152,6 +164,11 @@ impl Settings {
                 .map_err(|error| Error::new(Kind::Bug, "this program does not find itself").cause(error))?,
             search_path: env::var_os("PATH").unwrap_or_default(),
         })
+    }
+
+    /// Returns whether nobody asked for what is done now: a hook, a schedule or an agent started it.
+    pub fn unasked(&self) -> bool {
+        self.trigger != PERSON
     }
 
     /// Returns whether `program` can be found and is a file.
@@ -170,10 +187,9 @@ impl Settings {
 /// Returns every setting from the first that says something: flag, variable, repository, user.
 fn layers(
     flags: &Flags,
-    directory: &Path,
+    repository: Layer,
     user: Option<PathBuf>,
 ) -> Result<(BTreeMap<&'static str, Resolved>, Vec<String>)> {
-    let repository = files::read(&files::of_repository(directory), ".meow/config.toml", Origin::Repo);
     let user = user.map_or_else(Layer::default, |path| files::read(&path, &path.display().to_string(), Origin::User));
     let mut resolved = BTreeMap::new();
     for key in KEYS {
@@ -199,6 +215,16 @@ fn layers(
         resolved.insert(key.name, value);
     }
     Ok((resolved, repository.wrong.into_iter().chain(user.wrong).collect()))
+}
+
+/// Reads `MEOW_TRIGGER`: who starts an execution that no person asks for.
+fn trigger(value: Option<String>) -> Result<String> {
+    let Some(value) = value else { return Ok(PERSON.to_owned()) };
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ":-_.".contains(c);
+    if value.len() <= 64 && value.chars().all(plain) {
+        return Ok(value);
+    }
+    Err(Error::request(format!("MEOW_TRIGGER=`{}` is no name such as `agent` or `schedule`", value.escape_debug())))
 }
 
 /// Reads `MEOW_CLOCK`: a time and a seed, `2026-11-22T10:15:00Z#7`, for repeatable runs.

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::project::Project;
 use crate::error::{Error, Result};
+use crate::workflow::content::Content;
 use crate::workflow::{self, Definition, Dialect, Source, Workflow, did_you_mean};
 
 /// Where workflows are, relative to the project, first found first taken; and how files are called there.
-const FOLDERS: [(&str, &[&str]); 3] = [
+pub const FOLDERS: [(&str, &[&str]); 3] = [
     (".meow/workflows", &[".toml"]),
     ("formulas", &[".toml", ".formula.toml"]),
     (".beads/formulas", &[".formula.toml"]),
@@ -75,13 +76,23 @@ fn looked() -> String {
 /// # Errors
 /// A folder is there and cannot be read.
 pub fn list(project: &Project) -> Result<Vec<Found>> {
-    let mut all: Vec<Found> = Vec::new();
-    for (folder, endings) in FOLDERS {
-        for found in files(project, &project.root.join(folder), endings)? {
-            if all.iter().all(|earlier| earlier.name != found.name) {
-                all.push(found);
-            }
+    let mut seen: Vec<Found> = Vec::new();
+    for found in all(project)? {
+        if seen.iter().all(|earlier| earlier.name != found.name) {
+            seen.push(found);
         }
+    }
+    Ok(seen)
+}
+
+/// Returns the files of every workflow folder, also those that an earlier folder hides.
+///
+/// # Errors
+/// A folder is there and cannot be read.
+pub fn all(project: &Project) -> Result<Vec<Found>> {
+    let mut all = Vec::new();
+    for (folder, endings) in FOLDERS {
+        all.extend(files(project, &project.root.join(folder), endings)?);
     }
     Ok(all)
 }
@@ -148,9 +159,16 @@ pub fn read(found: &Found) -> Result<Source> {
 /// # Errors
 /// It is no workflow.
 pub fn parse(project: &Project, found: &Found) -> Result<Definition> {
+    parse_seen(project, found, &mut |_| Ok(()))
+}
+
+/// Returns the same, after every file's bytes were shown to `see`, which may refuse them.
+fn parse_seen(project: &Project, found: &Found, see: &mut dyn FnMut(&Source) -> Result<()>) -> Result<Definition> {
     let beside = found.path.parent().map(PathBuf::from).unwrap_or_default();
     let mut neighbours: Option<Vec<Found>> = None;
-    workflow::parse(&read(found)?, &mut |name, _from| {
+    let source = read(found)?;
+    see(&source)?;
+    workflow::parse(&source, &mut |name, _from| {
         if neighbours.is_none() {
             neighbours = Some(files(project, &beside, &[".toml"])?);
         }
@@ -160,7 +178,9 @@ pub fn parse(project: &Project, found: &Found) -> Result<Definition> {
             Some(found) => found,
             None => find(project, name)?,
         };
-        read(&found)
+        let source = read(&found)?;
+        see(&source)?;
+        Ok(source)
     })
 }
 
@@ -170,4 +190,24 @@ pub fn parse(project: &Project, found: &Found) -> Result<Definition> {
 /// There is none, or it is wrong, or a variable's value is missing or wrong.
 pub fn load(project: &Project, name: &str, variables: &BTreeMap<String, String>) -> Result<Workflow> {
     parse(project, &find(project, name)?)?.fill(variables)
+}
+
+/// Returns the same, put together from bytes that `content` holds and from nothing else.
+///
+/// # Errors
+/// As for [`load`]; or a file that it is made of is not in `content`, or has other bytes by now.
+pub fn load_trusted(
+    project: &Project,
+    name: &str,
+    variables: &BTreeMap<String, String>,
+    content: &Content,
+) -> Result<Workflow> {
+    let mut see = |source: &Source| {
+        if content.holds(&source.file, &source.bytes) {
+            return Ok(());
+        }
+        Err(Error::request(format!("{} is not among the files that are trusted", source.file))
+            .hint("what runs unasked is read from the workflow folders of the project alone"))
+    };
+    parse_seen(project, &find(project, name)?, &mut see)?.fill(variables)
 }

@@ -105,6 +105,28 @@ impl Repository {
         }
     }
 
+    /// Returns the path that stands for this repository when a person trusts it: its git directory for its own work tree and
+    /// for worktrees that it lists, so that they share the trust; else the top of the work tree, or the bare repository.
+    ///
+    /// A folder whose `.git` file or link merely points at somebody's repository does not stand for that one.
+    ///
+    /// # Errors
+    /// A path cannot be followed.
+    pub fn place(&self) -> Result<PathBuf> {
+        let follow =
+            |path: &Path| path.canonicalize().map_err(trouble(format!("{} cannot be followed", path.display())));
+        let common = follow(self.common_dir())?;
+        let Some(top) = self.work_dir() else { return Ok(common) };
+        let top = follow(top)?;
+        let link = top.join(".git");
+        let listed = || {
+            let back = std::fs::read_to_string(self.git_dir().join("gitdir")).unwrap_or_default();
+            self.inner.kind() == gix::repository::Kind::LinkedWorkTree
+                && self.git_dir().join(back.trim_end()).canonicalize().is_ok_and(|back| back == link)
+        };
+        Ok(if common == link || listed() { common } else { top })
+    }
+
     /// Returns what stands between this repository and a full answer, in words for people; empty for a plain one.
     pub fn limits(&self) -> Vec<&'static str> {
         let mut limits = Vec::new();

@@ -84,6 +84,20 @@ pub fn list(meow: &Path, kind: &str) -> Result<Vec<String>> {
     Ok(ids)
 }
 
+/// Removes the document; one that is not there is removed already.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn remove(meow: &Path, kind: &str, id: &str) -> Result<()> {
+    let path = place(meow, kind, id);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::store(format!("{} cannot be removed", path.display())).cause(error))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn place(meow: &Path, kind: &str, id: &str) -> PathBuf {
     meow.join(kind).join(format!("{}.toml", files::safe_name(id)))
 }

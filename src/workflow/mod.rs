@@ -1,6 +1,7 @@
 //! Workflow files: text and variables in, a checked graph of steps out. Knows no disk and no durations.
 
 mod condition;
+pub mod content;
 mod definition;
 mod document;
 mod draft;

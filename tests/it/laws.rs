@@ -148,3 +148,27 @@ fn law_5_one_printer_and_one_reader_of_the_environment() {
     }
     assert_none("cli::terminal prints, cli::settings reads the environment", &found);
 }
+
+#[test]
+fn law_8_processes_are_started_in_few_places_and_unasked_ones_pass_the_gate() {
+    // Who may start a process, and for whom: steps, git, the person's own command, the demonstration's own folder.
+    let starts = ["execute/command.rs", "execute/foreground.rs", "git/remote.rs", "cli/demo.rs"];
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        let file = path.to_string_lossy().into_owned();
+        if code(&text).any(|line| line.contains("Command::new(")) && !starts.contains(&file.as_str()) {
+            found.push(format!("{file} starts a process"));
+        }
+        // The doors of the room that runs what a repository brings.
+        let opens = code(&text).any(|line| line.contains("crate::execute::{") && line.contains("execute}"));
+        if opens && !(text.contains("settings.unasked()") && text.contains("gate(&project")) {
+            found.push(format!("{file} executes a plan without the gate of `cli::trust`"));
+        }
+        if code(&text).any(|line| line.contains("foreground(")) && room(&path) == "cli" && file != "cli/record.rs" {
+            found.push(format!("{file} runs a command that no person typed"));
+        }
+    }
+    let gated = sources().into_iter().find(|(path, _)| path == Path::new("cli/execute.rs")).expect("it is there").1;
+    assert!(gated.contains("workflows::load_trusted("), "what is unasked is made of trusted bytes alone");
+    assert_none("nothing a repository brings is executed unless a person asked for it or trusted it", &found);
+}

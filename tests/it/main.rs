@@ -39,3 +39,4 @@ mod sealing;
 mod simulate;
 mod space;
 mod store;
+mod trust;

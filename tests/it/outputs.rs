@@ -14,7 +14,7 @@ use crate::null::{Draw, history};
 use crate::space::Space;
 
 /// Keys whose objects are maps: names of a project's own stand there.
-const MAPS: [&str; 2] = ["metrics", "workflows"];
+const MAPS: [&str; 3] = ["hooks", "metrics", "workflows"];
 /// Keys whose value may be unknown elsewhere, if not here.
 const UNKNOWN: [&str; 13] = [
     "commit",
@@ -56,6 +56,7 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
         see(&space, "comparison", &["report", "--json"]);
         see(&space, "losses", &["report", ".", "--json"]);
         see(&space, "status", &["status", "--json"]);
+        see(&space, "trust", &["trust", "--json"]);
         let log: Value = serde_json::from_str(&space.meow_ok(&["log", "--json"])).expect("JSON");
         if let Some(id) = log["executions"][0]["id"].as_str() {
             see(&space, "execution", &["status", id, "--json"]);
@@ -71,6 +72,13 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
         }
     }
     interrupted(&mut |space, name, args| see(space, name, args));
+    let space = Space::repository();
+    space.write(".meow/workflows/ci.toml", "formula = \"ci\"\n");
+    see(&space, "trust", &["trust", "--show", "--json"]);
+    space.meow_ok(&["trust"]);
+    space.write(".meow/workflows/ci.toml", "formula = \"all\"\n");
+    space.write(".meow/config.toml", "[hooks]\npre-push = \"all\"\n");
+    see(&space, "trust", &["trust", "--show", "--json"]);
     found
 }
 
@@ -170,7 +178,7 @@ timeout = "100ms"
 #[test]
 fn every_output_is_as_its_schema_says() {
     let outputs = outputs();
-    assert_eq!(outputs.len(), 15);
+    assert_eq!(outputs.len(), 16);
     for (name, values) in outputs {
         let path = format!("schema/output/{name}.schema.json");
         if std::env::var_os("MEOW_BLESS").is_some() {

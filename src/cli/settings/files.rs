@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::hooks;
 use super::keys::{Holds, KEYS};
 use crate::error::Error;
 use crate::workflow::did_you_mean;
@@ -48,6 +49,8 @@ impl Origin {
 pub struct Layer {
     /// The values that hold, as text, with their place.
     pub values: BTreeMap<&'static str, (String, String)>,
+    /// The workflows of the table `[hooks]` by git event, with their place.
+    pub hooks: BTreeMap<&'static str, (String, String)>,
     /// What is wrong, each with its place.
     pub wrong: Vec<String>,
 }
@@ -91,6 +94,10 @@ pub fn parse(text: &str, shown: &str, origin: Origin) -> Layer {
     };
     for (name, value) in &table {
         let place = format!("{shown}:{}", line(name.span().start));
+        if name.get_ref() == hooks::TABLE {
+            hooks::read(value.get_ref(), &|byte| format!("{shown}:{}", line(byte)), &place, origin, &mut layer);
+            continue;
+        }
         let Some(key) = KEYS.iter().find(|key| key.name == name.get_ref()) else {
             layer.wrong.push(format!("{place}: {}", unknown(name.get_ref())));
             continue;
@@ -112,7 +119,7 @@ pub fn parse(text: &str, shown: &str, origin: Origin) -> Layer {
 
 fn unknown(name: &str) -> String {
     let error = Error::request(format!("unknown key `{}`", name.escape_debug()));
-    let error = did_you_mean(error, name, KEYS.iter().map(|key| key.name));
+    let error = did_you_mean(error, name, KEYS.iter().map(|key| key.name).chain([hooks::TABLE]));
     let hint = error.hint_text().map_or_else(String::new, |hint| format!("; {hint}"));
     format!("{}{hint}", error.what())
 }
@@ -151,10 +158,31 @@ mod tests {
                 "f:1: `key` is ignored: a repository may not set it",
             ),
             ("slots = ", Origin::Repo, "", "f:1: not valid TOML"),
+            (
+                "[hooks]\npre-push = \"check\"\ncommit-msg = \"m\"",
+                Origin::Repo,
+                "commit-msg=m@f:3 pre-push=check@f:2",
+                "",
+            ),
+            ("hooks.pre-push = \"check\"", Origin::User, "", "f:1: `hooks` is ignored: a repository's own file"),
+            ("hooks = 1", Origin::Repo, "", "f:1: `hooks` has to be a table"),
+            ("[hooks]\npre-pusch = \"check\"", Origin::Repo, "", "f:2: `hooks.pre-pusch` is no git event"),
+            (
+                "[hooks]\nreference-transaction = \"check\"",
+                Origin::Repo,
+                "",
+                "f:2: `hooks.reference-transaction` is ignored",
+            ),
+            ("[hooks]\npre-push = \"../check.toml\"", Origin::Repo, "", "f:2: `hooks.pre-push` has to be the name"),
+            ("[hooks]\npre-push = [\"check\"]", Origin::Repo, "", "f:2: `hooks.pre-push` has to be the name"),
         ] {
             let layer = parse(text, "f", origin);
-            let shown: Vec<String> =
-                layer.values.iter().map(|(key, (value, place))| format!("{key}={value}@{place}")).collect();
+            let shown: Vec<String> = layer
+                .values
+                .iter()
+                .chain(&layer.hooks)
+                .map(|(key, (value, at))| format!("{key}={value}@{at}"))
+                .collect();
             assert_eq!(shown.join(" "), values, "{text}");
             assert_eq!(layer.wrong.is_empty(), wrong.is_empty(), "{text}: {:?}", layer.wrong);
             assert!(layer.wrong.join("\n").starts_with(wrong), "{text}: {:?}", layer.wrong);

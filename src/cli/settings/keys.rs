@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::hooks;
+
 /// What a setting may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
@@ -119,6 +121,7 @@ pub fn schema() -> String {
         schema["description"] = json!(format!("{} Default: {}.{only_user}", key.meaning, key.default));
         properties.insert(key.name.to_owned(), schema);
     }
+    properties.insert(hooks::TABLE.to_owned(), hooks::schema());
     let page = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Settings of meow: .meow/config.toml and the user's meow/config.toml",
