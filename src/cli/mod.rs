@@ -9,6 +9,7 @@ pub mod decisions;
 pub mod demo;
 pub mod detect;
 pub mod execute;
+pub mod export;
 pub mod fetch;
 pub mod fold;
 pub mod foresight;
@@ -78,6 +79,8 @@ enum Command {
     Demo(demo::Args),
     Detect(detect::Args),
     Execute(execute::Args),
+    /// Write what is recorded in the formats of other tools
+    Export(export::Args),
     Fetch(fetch::Args),
     Fold(fold::Args),
     /// What the installed hooks call
@@ -163,6 +166,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Demo(args) => demo::run(args, context),
         Command::Detect(args) => detect::run(args, context),
         Command::Execute(args) => execute::run(args, context),
+        Command::Export(args) => export::run(args, context),
         Command::Fetch(args) => fetch::run(args, context),
         Command::Fold(args) => fold::run(args, context),
         Command::Hook(args) => hook::run(args, context),

@@ -3,6 +3,7 @@
 mod undo;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
@@ -10,9 +11,10 @@ use rustix::process::Signal;
 
 use super::event::{Ending, Event, ExecutionOutcome, Usage};
 use super::process::{Message, Process, Setting};
-use super::{Options, Stop, log};
+use super::{Options, Stop, log, metrics};
 use crate::clock::Clock;
 use crate::plan::{Dispatcher, Plan, Start, StepIndex, Verdict};
+use crate::workflow::StepId;
 
 /// How often a group that is being stopped is looked at once its first process has ended.
 const LINGER: Duration = Duration::from_millis(20);
@@ -160,10 +162,14 @@ impl<'a> Drive<'a> {
         } else {
             None
         };
+        let metrics = self.logs.then(|| metrics::path(&self.options.logs, &step.id, attempt));
         let mut env: Vec<(&str, &str)> = step.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         env.push(("MEOW_EXECUTION", &self.options.execution));
         env.push(("MEOW_STEP", step.id.as_str()));
         env.push(("MEOW_ATTEMPT", attempt));
+        if let Some(file) = metrics.as_deref().and_then(Path::to_str) {
+            env.push(("MEOW_METRICS", file));
+        }
         let setting = Setting { directory: &self.options.directory, env: &env, log: log.as_ref() };
         let first_word = || command.split_whitespace().next().unwrap_or_default().escape_debug();
         let process = Process::start(command, &setting)
@@ -246,6 +252,7 @@ impl<'a> Drive<'a> {
         }
         let step = self.plan.steps[start.step.at()].id().clone();
         let started_ms = self.since_began(started);
+        let metrics = self.metrics(&step, start.attempt);
         (self.listen)(&Event::AttemptFinished {
             step: step.clone(),
             attempt: start.attempt,
@@ -255,11 +262,24 @@ impl<'a> Drive<'a> {
             duration_ms: now.saturating_sub(started).as_secs_f64() * 1e3,
             ending,
             usage,
+            metrics,
         });
         let now_ms = self.since_began(now);
         if let Some(retry) = self.dispatcher.finish(start.step, verdict, now_ms, self.jitter()) {
             (self.listen)(&Event::RetryScheduled { step, attempt: retry.attempt, wait_ms: retry.wait_ms });
         }
+    }
+
+    /// Returns the numbers that an attempt wrote; what is no number is said once and changes nothing.
+    fn metrics(&mut self, step: &StepId, attempt: u32) -> BTreeMap<String, f64> {
+        if !self.logs {
+            return BTreeMap::new();
+        }
+        let found = metrics::read(&metrics::path(&self.options.logs, step, &attempt.to_string()));
+        if let Some(left_out) = found.left_out {
+            (self.listen)(&Event::Warned { what: format!("metrics of `{step}`: {left_out}") });
+        }
+        found.values
     }
 
     fn enforce_limits(&mut self) {

@@ -1,5 +1,7 @@
 //! What happens during an execution, as one stream with many listeners.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -45,6 +47,8 @@ pub enum Event {
         ending: Ending,
         /// What it used.
         usage: Usage,
+        /// The numbers it wrote to `$MEOW_METRICS`, and meow's own about it, whose names start with `meow.`.
+        metrics: BTreeMap<String, f64>,
     },
     /// A failed attempt will be tried again.
     RetryScheduled {

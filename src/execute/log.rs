@@ -11,7 +11,7 @@ const LONGEST: usize = 80;
 
 /// Returns the log file of an attempt below `folder`.
 pub fn path(folder: &Path, step: &StepId, attempt: u32) -> PathBuf {
-    named(folder, step, &attempt.to_string())
+    named(folder, step, &attempt.to_string(), "log")
 }
 
 /// Returns the last `bytes` of an attempt's output; empty where there is none.
@@ -29,11 +29,12 @@ pub fn tail(folder: &Path, step: &StepId, attempt: u32, bytes: u64) -> Vec<u8> {
 
 /// Creates the log of an attempt, or of a step's `undo`.
 pub(super) fn create(folder: &Path, step: &StepId, attempt: &str) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(named(folder, step, attempt))
+    OpenOptions::new().create(true).append(true).open(named(folder, step, attempt, "log"))
 }
 
-fn named(folder: &Path, step: &StepId, attempt: &str) -> PathBuf {
-    folder.join(format!("{}.{attempt}.log", file_name(step.as_str())))
+/// Returns the file of an attempt with this ending.
+pub(super) fn named(folder: &Path, step: &StepId, attempt: &str, ending: &str) -> PathBuf {
+    folder.join(format!("{}.{attempt}.{ending}", file_name(step.as_str())))
 }
 
 /// Keeps plain ids as they are; any other gets its odd characters replaced and a hash of the whole.

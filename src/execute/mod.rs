@@ -6,6 +6,7 @@ mod drive;
 pub mod event;
 mod foreground;
 pub mod log;
+mod metrics;
 mod process;
 pub mod stop;
 

@@ -50,9 +50,20 @@ impl Recorder {
             Event::AttemptStarted { step, attempt, slot, ready_ms, started_ms } => {
                 Some(Fact::Started(self.attempt(step, *attempt, *slot, *ready_ms, *started_ms)))
             }
-            Event::AttemptFinished { step, attempt, slot, ready_ms, started_ms, duration_ms, ending, usage } => {
+            Event::AttemptFinished {
+                step,
+                attempt,
+                slot,
+                ready_ms,
+                started_ms,
+                duration_ms,
+                ending,
+                usage,
+                metrics,
+            } => {
                 let begun = self.attempt(step, *attempt, *slot, *ready_ms, *started_ms);
-                Some(Fact::Finished(ended(begun, *duration_ms, ending, usage)))
+                let ended = ended(begun, *duration_ms, ending, usage);
+                Some(Fact::Finished(Attempt { metrics: metrics.clone(), ..ended }))
             }
             Event::Finished { outcome, duration_ms } => {
                 self.execution.duration_ms = Some(grain::measured_ms(*duration_ms));
@@ -196,6 +207,7 @@ mod tests {
             duration_ms: 6.5,
             ending,
             usage: Usage { user_ms: Some(7), read_bytes: Some(8), ..Usage::default() },
+            metrics: BTreeMap::from([("coverage".to_owned(), 0.5)]),
         }
     }
 
@@ -212,7 +224,8 @@ mod tests {
         let event = Event::AttemptStarted { step, attempt: 2, slot: 3, ready_ms: 4, started_ms: 5 };
         let Some(Fact::Started(begun)) = recorder().take(&event) else { panic!("no start") };
         let end = take(&finished("test", Ending::Cancelled));
-        let unknown = Attempt { duration_ms: None, user_ms: None, read_bytes: None, ..end };
+        let metrics = BTreeMap::new();
+        let unknown = Attempt { duration_ms: None, user_ms: None, read_bytes: None, metrics, ..end };
         assert_eq!(begun, unknown);
     }
 
@@ -223,6 +236,7 @@ mod tests {
         assert_eq!((found.ready_ms, found.started_ms, found.duration_ms), (Some(4), 5, Some(6.5)));
         assert_eq!((found.user_ms, found.read_bytes, found.written_bytes), (Some(7), Some(8), None));
         assert_eq!(found.needs, ["build"]);
+        assert_eq!(found.metrics.get("coverage"), Some(&0.5));
         assert_eq!(found.predicted, Some(Predicted { p10_ms: 1.0, p50_ms: 2.0, p90_ms: 3.0, failure: 0.25 }));
         assert_eq!(found.command, Some(Digest::of(b"make test {{token}}")), "the template, never the values");
         let unknown = take(&finished("build", Ending::Exited { code: 0 }));

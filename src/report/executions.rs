@@ -206,7 +206,7 @@ fn line(history: &History, place: usize) -> ExecutionLine {
 }
 
 /// Returns the attempts of an execution, which lie together.
-fn rows(history: &History, place: usize) -> std::ops::Range<usize> {
+pub(super) fn rows(history: &History, place: usize) -> std::ops::Range<usize> {
     let execution = &history.attempts.execution;
     let from = execution.partition_point(|at| (*at as usize) < place);
     from..execution.partition_point(|at| *at as usize <= place)

@@ -12,6 +12,7 @@ mod markdown;
 mod series;
 pub mod sides;
 mod text;
+pub mod trace;
 mod words;
 
 pub use analysis::{Analysis, analysis};
@@ -24,6 +25,7 @@ pub use markdown::{LIMIT, MARKER, markdown};
 pub use series::Accepted;
 pub use sides::{Found, Landmarks, Side, Sources, by_source, by_week};
 pub use text::text;
+pub use trace::trace;
 
 pub use crate::recommend::words as format;
 use serde::Serialize;

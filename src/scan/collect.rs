@@ -55,6 +55,7 @@ impl Collector {
         to.inputs_bytes.push(number(attempt.inputs_bytes));
         to.predicted_p50_ms.push(attempt.predicted.map_or(f64::NAN, |predicted| predicted.p50_ms));
         to.predicted_p90_ms.push(attempt.predicted.map_or(f64::NAN, |predicted| predicted.p90_ms));
+        to.slot.push(attempt.slot);
         to.command.push(attempt.command);
         to.needs.push(list);
         to.metrics.push(attempt.metrics.iter().map(|(metric, value)| (names.intern(metric), *value)).collect());
@@ -162,6 +163,7 @@ impl super::Attempts {
         pick(&mut self.inputs_bytes, order);
         pick(&mut self.predicted_p50_ms, order);
         pick(&mut self.predicted_p90_ms, order);
+        pick(&mut self.slot, order);
         pick(&mut self.command, order);
         pick(&mut self.needs, order);
         pick(&mut self.metrics, order);

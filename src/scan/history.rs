@@ -151,6 +151,8 @@ pub struct Attempts {
     pub predicted_p50_ms: Vec<f64>,
     /// Predicted p90 in milliseconds; NaN where nothing was predicted.
     pub predicted_p90_ms: Vec<f64>,
+    /// The slot each ran in, from 0.
+    pub slot: Vec<Option<u32>>,
     /// Command hashes.
     pub command: Vec<Option<Digest>>,
     /// The steps each waited for: index into `needs_lists`.

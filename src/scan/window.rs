@@ -52,6 +52,7 @@ impl Attempts {
         self.inputs_bytes.drain(..gone);
         self.predicted_p50_ms.drain(..gone);
         self.predicted_p90_ms.drain(..gone);
+        self.slot.drain(..gone);
         self.command.drain(..gone);
         self.needs.drain(..gone);
         self.metrics.drain(..gone);

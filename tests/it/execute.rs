@@ -318,3 +318,32 @@ fn wrong_requests_run_nothing() {
     assert_eq!(said.code, 1, "a program that is not there is a failed step");
     assert!(said.out.contains("`no-such-program` cannot be started"), "{}", said.out);
 }
+
+#[test]
+fn numbers_a_step_writes_are_recorded_and_change_nothing() {
+    let space = Space::repository();
+    let good = "echo coverage=81.5 >> $MEOW_METRICS; echo tokens=12 >> $MEOW_METRICS";
+    let bad = "printf 'x=y\\nmeow.sandboxed=1\\nok=2\\n' > $MEOW_METRICS";
+    let odd = "rm -f $MEOW_METRICS; ln -s /etc/passwd $MEOW_METRICS";
+    workflow(&space, "ci", &[("good", &[], good, ""), ("bad", &["good"], bad, ""), ("odd", &["bad"], odd, "")]);
+    let said = space.meow(&["execute", "--events", "jsonl"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let metrics: Vec<_> = events(&said)
+        .into_iter()
+        .filter(|event| event["event"] == "attempt-finished")
+        .map(|event| event["metrics"].clone())
+        .collect();
+    assert_eq!(
+        metrics,
+        [
+            serde_json::json!({ "coverage": 81.5, "tokens": 12.0 }),
+            serde_json::json!({ "ok": 2.0 }),
+            serde_json::json!({})
+        ]
+    );
+    assert!(said.err.contains("metrics of `bad`: 2 left out, the first is line 1"), "{}", said.err);
+    assert!(said.err.contains("metrics of `odd`: the file cannot be read"), "{}", said.err);
+    let records = meow::store::spool::Spool::new(&space.root().join(".git/meow")).records().expect("the spool").0;
+    let good = records.iter().find(|record| record.attempt.step == "good").expect("recorded");
+    assert_eq!(good.attempt.metrics.get("coverage"), Some(&81.5));
+}

@@ -39,4 +39,5 @@ mod sealing;
 mod simulate;
 mod space;
 mod store;
+mod trace;
 mod trust;
