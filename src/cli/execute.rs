@@ -109,7 +109,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let slots = args.slots.or(context.settings.slots).unwrap_or(machine.cores);
     let limits = Limits { slots, cpus: Some(f64::from(machine.cores)), memory_bytes: machine.memory_bytes };
     let selection = Selection { only: args.only.clone(), from: args.from.clone(), manual: args.manual };
-    let hints = foresight::hints(&project, &workflow.name, &machine.class(), &context.terminal);
+    let hints = foresight::hints(&project, &workflow, &machine.class(), context);
     let plan = plan(&workflow, &hints, &limits)?.select(&selection)?;
     if args.dry_run {
         let text = if args.json { forecast::json(&plan) } else { forecast::text(&plan) };

@@ -4,27 +4,79 @@
 use std::collections::BTreeMap;
 
 use super::project::Project;
-use super::terminal::Terminal;
-use crate::learn::{self, WorkflowPattern};
+use super::{Context, identity};
+use crate::learn::{self, Coming, Foreseen, WorkflowPattern};
 use crate::plan::{Hints, StepHint};
 use crate::scan;
 use crate::store;
+use crate::workflow::{Step, StepId, Workflow};
 
 /// Returns what is known about the steps of `workflow` on a machine class. What cannot be read is said, and missing.
-pub fn hints(project: &Project, workflow: &str, machine: &str, terminal: &Terminal) -> Hints {
-    let written = store::toml::get::<WorkflowPattern>(&project.meow(), "patterns", workflow).unwrap_or_else(|error| {
+pub fn hints(project: &Project, workflow: &Workflow, machine: &str, context: &Context) -> Hints {
+    let terminal = &context.terminal;
+    let written = store::toml::get::<WorkflowPattern>(&project.meow(), "patterns", &workflow.name);
+    let written = written.unwrap_or_else(|error| {
         terminal.warn(&error.to_string());
         None
     });
-    let lived = project.repository.as_ref().and_then(|repository| {
+    let speak = |pattern: &WorkflowPattern| learn::hints(pattern, machine);
+    let lived = project.repository.as_ref().map(|repository| {
         let history = scan::repository(repository);
         for warning in history.repositories.iter().flat_map(|facts| &facts.warnings) {
             terminal.detail(warning);
         }
-        learn::learn(learn::State::default(), &history).1.workflows.remove(workflow)
+        let knowledge = learn::learn(learn::State::default(), &history).1;
+        let hints = knowledge.workflows.get(&workflow.name).map(speak).unwrap_or_default();
+        let (commit, branch) = identity::place(repository, &context.settings);
+        let sizes = sizes(project, workflow, context);
+        let size = |step: &Step| sizes.get(&step.id).map_or(f64::NAN, |bytes| whole(*bytes));
+        let coming = Coming {
+            workflow: &workflow.name,
+            machine: Some(machine),
+            commit,
+            branch: branch.as_deref(),
+            now_ms: context.settings.clock.now().as_millisecond(),
+            steps: workflow.steps.iter().map(|step| (step.id.as_str(), size(step))).collect(),
+        };
+        let mut hints = foreseen(hints, &learn::foresee(&history, &coming));
+        for (step, bytes) in sizes {
+            hints.steps.entry(step).or_default().inputs_bytes = Some(bytes);
+        }
+        hints
     });
-    let speak = |pattern: Option<WorkflowPattern>| pattern.map(|pattern| learn::hints(&pattern, machine));
-    merge(speak(written).unwrap_or_default(), speak(lived).unwrap_or_default())
+    merge(written.as_ref().map(speak).unwrap_or_default(), lived.unwrap_or_default())
+}
+
+/// Returns the bytes of the inputs of the steps that declare some and will run; what cannot be measured is said.
+fn sizes(project: &Project, workflow: &Workflow, context: &Context) -> BTreeMap<StepId, u64> {
+    let declared = workflow.steps.iter().filter(|step| !step.inputs.is_empty() && step.skip.is_none());
+    let measured = declared.filter_map(|step| {
+        let unknown = |why: &str| {
+            context.terminal.warn(&format!("the size of the inputs of step `{}` is unknown: {why}", step.id.as_str()));
+            None
+        };
+        match scan::inputs::bytes(&project.root, &step.inputs) {
+            Ok(Some(bytes)) => Some((step.id.clone(), bytes)),
+            Ok(None) => unknown("they are too many files"),
+            Err(error) => unknown(&error.to_string()),
+        }
+    });
+    measured.collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes stay far below 2^53")]
+fn whole(bytes: u64) -> f64 {
+    bytes as f64
+}
+
+/// Returns the hints with what the replay says of the coming attempts in place of what holds for attempts in general.
+fn foreseen(mut hints: Hints, foreseen: &BTreeMap<&str, Foreseen>) -> Hints {
+    for (step, said) in foreseen.iter().filter(|(_, said)| said.duration_ms.is_some() || said.failure.is_some()) {
+        let hint = hints.steps.entry(StepId((*step).to_owned())).or_default();
+        hint.duration_ms = said.duration_ms.or(hint.duration_ms);
+        hint.failure = said.failure.or(hint.failure);
+    }
+    hints
 }
 
 /// Takes for each step the hint that rests on more samples.
@@ -47,7 +99,6 @@ fn samples(hint: &StepHint) -> (u64, u64) {
 mod tests {
     use super::*;
     use crate::plan::Interval;
-    use crate::workflow::StepId;
 
     #[test]
     fn the_one_with_more_samples_speaks() {

@@ -37,6 +37,13 @@ pub fn source(repository: &Repository, context: &Context) -> Source {
     }
 }
 
+/// Returns the commit and the branch as records name them, without looking at the work tree; what cannot be known is absent.
+pub fn place(repository: &Repository, settings: &Settings) -> (Option<Digest>, Option<String>) {
+    let state = without_work_tree(repository);
+    let commit = state.commit.and_then(|commit| Digest::truncated(commit.bytes()));
+    (commit, branch(&state, settings).ok().flatten())
+}
+
 /// Returns what can be said without looking at the work tree.
 fn without_work_tree(repository: &Repository) -> State {
     State {

@@ -140,7 +140,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         context.terminal.warn(&warning.to_string());
     }
     let machine = Machine::here();
-    let hints = foresight::hints(&project, &workflow.name, &machine.class(), &context.terminal);
+    let hints = foresight::hints(&project, &workflow, &machine.class(), context);
     let most = args.slots.0.last().copied().unwrap_or(1);
     let cpus = f64::from(machine.cores.max(most));
     let limits = Limits { slots: most, cpus: Some(cpus), memory_bytes: machine.memory_bytes };

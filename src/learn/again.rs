@@ -68,6 +68,7 @@ fn step(id: &str, needs: Vec<&str>) -> Step {
         resources: Resources::default(),
         locks: Vec::new(),
         env: BTreeMap::new(),
+        inputs: Vec::new(),
         undo: None,
     }
 }

@@ -11,6 +11,15 @@ pub fn odds(happened: u64, trials: u64) -> Odds {
     Odds { mean: a / (a + b), low: quantile(0.05, a, b), high: quantile(0.95, a, b), n: trials }
 }
 
+/// Returns the odds around a probability that was learnt from `trials`, with the interval of a beta posterior of that mean
+/// and as many trials; no posterior is narrower towards 0 or 1 than after trials that all ended alike.
+pub fn odds_around(mean: f64, trials: u64) -> Odds {
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    let worth = trials as f64 + 1.0;
+    let (a, b) = ((mean * worth).max(0.5), ((1.0 - mean) * worth).max(0.5));
+    Odds { mean, low: quantile(0.05, a, b).min(mean), high: quantile(0.95, a, b).max(mean), n: trials }
+}
+
 /// Returns the quantile `p` of the probability of something that happened in `happened` of `trials`.
 pub fn posterior_quantile(p: f64, happened: u64, trials: u64) -> f64 {
     let (a, b) = posterior(happened, trials);
@@ -148,6 +157,18 @@ mod tests {
         let all = odds(10, 10);
         near(all.low, 1.0 - odds(0, 10).high);
         near(all.mean, 10.5 / 11.0);
+    }
+
+    #[test]
+    fn odds_around_a_mean_hold_it() {
+        let plain = odds(3, 20);
+        let around = odds_around(plain.mean, 20);
+        near(around.low, plain.low);
+        near(around.high, plain.high);
+        for mean in [1e-5, 0.5, 1.0 - 1e-5] {
+            let odds = odds_around(mean, 1_000_000);
+            assert!(odds.low <= mean && mean <= odds.high && odds.low >= 0.0 && odds.high <= 1.0, "{odds:?}");
+        }
     }
 
     #[test]

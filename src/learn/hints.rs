@@ -44,6 +44,7 @@ fn hint(pattern: &Pattern) -> StepHint {
         failure: pattern.failure,
         retry_pays: retry_pays(pattern),
         peak_memory_bytes: pattern.memory_bytes.map(whole),
+        inputs_bytes: None,
         timeout_ms: time_limit_ms(pattern).map(whole),
     }
 }

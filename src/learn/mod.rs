@@ -7,6 +7,7 @@ pub mod change;
 mod experts;
 pub mod failure;
 pub mod flaky;
+mod foresee;
 pub mod hints;
 pub mod knowledge;
 mod line;
@@ -28,6 +29,7 @@ pub(crate) mod timeline;
 mod trends;
 mod window;
 
+pub use foresee::{Coming, Foreseen, foresee};
 pub use hints::{hints, time_limit_ms};
 pub use knowledge::{Flakiness, Knowledge, Pattern, Verdict, WorkflowPattern};
 pub use spread::median;

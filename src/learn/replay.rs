@@ -190,7 +190,8 @@ pub(crate) enum Moment {
     Finish(usize),
 }
 
-fn finish_us((known, came): &(Known, Came)) -> i64 {
+/// Returns when an attempt had finished, microseconds since 1970.
+pub(crate) fn finish_us((known, came): &(Known, Came)) -> i64 {
     known.started_us.saturating_add(micros(came.duration_ms).max(1))
 }
 

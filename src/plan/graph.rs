@@ -347,6 +347,7 @@ pub(super) mod tests {
                 resources: Resources::default(),
                 locks: Vec::new(),
                 env: BTreeMap::new(),
+                inputs: Vec::new(),
                 undo: None,
             }
         };

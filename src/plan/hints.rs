@@ -24,6 +24,8 @@ pub struct StepHint {
     pub retry_pays: Option<Odds>,
     /// Memory to set aside for an attempt, in bytes: it will seldom need more.
     pub peak_memory_bytes: Option<u64>,
+    /// Bytes of its declared inputs, measured before the start.
+    pub inputs_bytes: Option<u64>,
     /// A learnt time limit in milliseconds, never below the floor; absent with few samples.
     pub timeout_ms: Option<u64>,
 }

@@ -30,6 +30,7 @@ pub enum Fact {
 struct Facts {
     needs: Vec<String>,
     command: Option<Digest>,
+    inputs_bytes: Option<u64>,
     predicted: Option<Predicted>,
 }
 
@@ -39,6 +40,7 @@ impl Recorder {
         let facts = |step: &PlannedStep| Facts {
             needs: step.needs.iter().map(|need| plan.steps[need.at()].id().to_string()).collect(),
             command: step.step.template.as_ref().or(step.step.run.as_ref()).map(|text| Digest::of(text.as_bytes())),
+            inputs_bytes: step.hint.inputs_bytes,
             predicted: predicted(step),
         };
         Self { execution, steps: plan.steps.iter().map(|step| (step.id().clone(), facts(step))).collect() }
@@ -96,6 +98,7 @@ impl Recorder {
             slot: Some(slot),
             needs: facts.needs,
             command: facts.command,
+            inputs_bytes: facts.inputs_bytes,
             predicted: facts.predicted,
             ..Attempt::new(step.to_string(), attempt)
         }
@@ -163,6 +166,7 @@ mod tests {
             resources: Resources::default(),
             locks: Vec::new(),
             env: BTreeMap::new(),
+            inputs: Vec::new(),
             undo: None,
         }
     }

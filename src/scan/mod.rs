@@ -3,6 +3,7 @@
 pub mod collect;
 pub mod find;
 pub mod history;
+pub mod inputs;
 pub mod repository;
 mod window;
 

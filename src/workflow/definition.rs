@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::{Comparison, Condition};
-use super::document::{Source, Table};
+use super::document::{At, Source, Table};
 use super::draft::Draft;
 use super::sheet::{self, Sheet};
 use super::variables::{self, Filler, Use, Variable, filled};
@@ -173,9 +173,22 @@ fn step(filler: &mut Filler<'_>, draft: &Draft) -> Result<Step> {
         retry: draft.retry.clone(),
         resources: draft.resources,
         locks: draft.locks.clone(),
+        inputs: draft.inputs.iter().map(|pattern| input(filler, draft, pattern)).collect::<Result<_>>()?,
         env,
         undo: filled(filler, draft, draft.undo.as_ref(), Use::Command)?,
     })
+}
+
+/// Returns a pattern of inputs with its values; it names nothing outside the project.
+fn input(filler: &mut Filler<'_>, draft: &Draft, pattern: &At<String>) -> Result<String> {
+    let text = filler.fill(draft, &pattern.value, pattern.line, Use::Command)?;
+    if text.is_empty() || text.starts_with('/') || text.split('/').any(|part| part == "..") {
+        let what = format!("an input of step `{}` is `{}`", draft.id, text.escape_debug());
+        return Err(draft
+            .error(pattern.line, what)
+            .hint("name files and folders below the project's root, such as \"src/**/*.rs\""));
+    }
+    Ok(text)
 }
 
 /// Returns why the step is left out, if its condition does not hold.

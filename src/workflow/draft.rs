@@ -13,9 +13,11 @@ use crate::error::{Error, Result};
 const LONGEST_NAME: usize = 128;
 /// Most needs of one step.
 const MOST_NEEDS: usize = 10_000;
+/// Most patterns of inputs of one step.
+const MOST_INPUTS: usize = 1_000;
 /// Most tries of one step.
 const MOST_ATTEMPTS: i64 = 100;
-pub(super) const STEP_KEYS: [&str; 13] = [
+pub(super) const STEP_KEYS: [&str; 14] = [
     "id",
     "title",
     "description",
@@ -25,6 +27,7 @@ pub(super) const STEP_KEYS: [&str; 13] = [
     "retry",
     "resources",
     "locks",
+    "inputs",
     "env",
     "undo",
     "condition",
@@ -49,6 +52,7 @@ pub(super) struct Draft {
     pub retry: Option<Retry>,
     pub resources: Resources,
     pub locks: Vec<String>,
+    pub inputs: Vec<At<String>>,
     pub env: BTreeMap<String, At<String>>,
     pub undo: Option<At<String>>,
 }
@@ -101,6 +105,7 @@ Done when: {acceptance}",
             retry: retry(table)?,
             resources: resources(table)?,
             locks: locks(table)?,
+            inputs: inputs(table)?,
             env: environment(table)?,
             undo: placed(table, "undo")?,
             id,
@@ -240,6 +245,14 @@ fn locks(table: &Table<'_, '_>) -> Result<Vec<String>> {
         }
     }
     Ok(locks)
+}
+
+fn inputs(table: &Table<'_, '_>) -> Result<Vec<At<String>>> {
+    let inputs = table.texts("inputs", false)?;
+    if inputs.len() > MOST_INPUTS {
+        return Err(table.wrong("inputs", format!("holds more than {MOST_INPUTS} patterns")));
+    }
+    Ok(inputs)
 }
 
 fn environment(table: &Table<'_, '_>) -> Result<BTreeMap<String, At<String>>> {

@@ -56,6 +56,7 @@ pub(super) fn convoy(root: &Table<'_, '_>) -> Result<Vec<Draft>> {
             retry: None,
             resources: super::Resources::default(),
             locks: Vec::new(),
+            inputs: Vec::new(),
             env: std::collections::BTreeMap::new(),
             undo: None,
         });

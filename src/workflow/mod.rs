@@ -81,6 +81,8 @@ pub struct Step {
     pub resources: Resources,
     /// Steps that share a lock never overlap.
     pub locks: Vec<String>,
+    /// What the step reads, as patterns of paths below the project's root: its size tells how long the step takes.
+    pub inputs: Vec<String>,
     /// Variables set in the command's environment.
     pub env: BTreeMap<String, String>,
     /// The command that takes this step back when the execution fails.

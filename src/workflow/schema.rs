@@ -93,6 +93,10 @@ fn step_key(key: &str) -> Option<(Value, &'static str)> {
             }),
             "Processors and memory that it needs, as in { cpu = 2, memory = \"2GiB\" }.",
         ),
+        "inputs" => (
+            texts(),
+            "What it reads, as patterns such as \"src/**/*.rs\"; durations are learnt against the size of these files.",
+        ),
         "locks" => (texts(), "Steps that share a lock never overlap."),
         "env" => {
             (json!({ "type": "object", "additionalProperties": scalar() }), "Variables of the command's environment.")

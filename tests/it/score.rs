@@ -1,10 +1,13 @@
 //! Predictions: no look into the future, the same through every door, and better than plain rules where there is
 //! something to learn.
 
+use meow::learn::Coming;
 use meow::learn::predictor::Forecaster;
 use meow::learn::replay::{Predicted, Trace};
+use meow::record::Record;
+use meow::scan::History;
 
-use crate::null::Draw;
+use crate::null::{Draw, null_history};
 use crate::space::Space;
 
 /// Returns interchange rows: 8 steps of `runs` executions on two machines, one of them half as fast; durations follow
@@ -91,4 +94,71 @@ fn score_of_a_repository_without_history_says_so() {
     let said = space.meow(&["score", "--data", "nothing.jsonl"]);
     assert_eq!(said.code, 2);
     assert!(said.err.contains("nothing.jsonl cannot be read"), "{}", said.err);
+}
+
+#[test]
+fn a_plan_says_what_the_replay_says() {
+    for seed in 0..20 {
+        let records = null_history(seed);
+        let history = History::from_records("project", &records);
+        let trace = Trace::of(&history, &[]);
+        let said = trace.replay(&mut Forecaster::default());
+        let executions = &history.executions;
+        for place in [executions.len() / 2, executions.len() - 1] {
+            let id = executions.id[place];
+            let started_ms = executions.started_ms[place];
+            let before: Vec<&Record> =
+                records.iter().filter(|record| record.execution.started_at.as_millisecond() < started_ms).collect();
+            let before = History::from_records("project", before);
+            // The first attempt of an execution is predicted where a plan is made: before anything of it has run.
+            let (first, (known, _)) = trace
+                .attempts
+                .iter()
+                .enumerate()
+                .find(|(_, (known, _))| known.execution as usize == place)
+                .expect("an attempt");
+            let name = |name: Option<meow::scan::Name>| name.map(|name| trace.names.text(name));
+            let step = trace.names.text(known.step);
+            let coming = Coming {
+                workflow: "ci",
+                machine: name(known.machine),
+                commit: executions.commit[place],
+                branch: name(known.branch),
+                now_ms: known.started_us / 1000,
+                steps: vec![(step, f64::NAN)],
+            };
+            let foreseen = meow::learn::foresee(&before, &coming)[step];
+            assert_eq!(foreseen.duration_ms, said[first].duration_ms, "seed {seed}, execution {id}");
+            if let Some(odds) = foreseen.failure {
+                assert_eq!(Some(odds.mean), said[first].failure, "seed {seed}, execution {id}");
+                assert!(odds.low <= odds.mean && odds.mean <= odds.high && odds.n > 0, "{odds:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plan_knows_the_size_of_inputs() {
+    let space = Space::repository();
+    let step = "inputs = [\"data/**\"]\nrun = \"sleep $(wc -c < data/in | awk '{ print $1 / 100000 }')\"";
+    space.write(".meow/workflows/ci.toml", &format!("formula = \"ci\"\n[[steps]]\nid = \"read\"\n{step}\n"));
+    for size in [1_000, 4_000, 1_500, 8_000, 2_000, 6_000, 3_000, 5_000] {
+        space.write("data/in", &"x".repeat(size));
+        space.meow_ok(&["execute"]);
+    }
+    let planned = |size: usize| {
+        space.write("data/in", &"x".repeat(size));
+        let plan: serde_json::Value =
+            serde_json::from_str(&space.meow_ok(&["execute", "--dry-run", "--json"])).expect("JSON");
+        plan["steps"][0]["duration_ms"]["p50"].as_f64().expect("a median")
+    };
+    let (small, large) = (planned(1_000), planned(16_000));
+    assert!(large > 2.0 * small, "{small} ms for 1 kB, {large} ms for 16 kB");
+    space.write(
+        ".meow/workflows/ci.toml",
+        "formula = \"ci\"\n[[steps]]\nid = \"read\"\nrun = \"true\"\ninputs = [\"../x\"]\n",
+    );
+    let said = space.meow(&["execute"]);
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("an input of step `read` is `../x`"), "{}", said.err);
 }
