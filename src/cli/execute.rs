@@ -143,10 +143,11 @@ fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflo
     terminal.say(&forecast::line(plan));
     let stop = Stop::default();
     stop.on_signals().map_err(|error| Error::new(Kind::Bug, "no signal handlers").cause(error))?;
-    let progress = Progress::new(plan, terminal, args.keep_going, args.manual);
+    let mut progress = Progress::new(plan, terminal, args.keep_going, args.manual);
     let options = Options {
         execution: id.to_string(),
         directory: project.root.clone(),
+        environment: context.settings.environment.clone(),
         logs: logs.clone(),
         keep_going: args.keep_going,
         undo: args.undo,

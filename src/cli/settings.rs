@@ -105,6 +105,8 @@ pub struct Settings {
     pub wrong: Vec<String>,
     /// The clock.
     pub clock: Clock,
+    /// The environment, as the programs that meow starts get it.
+    pub environment: Vec<(OsString, OsString)>,
     /// This program's own file.
     pub program: PathBuf,
     /// Where programs are looked for.
@@ -160,6 +162,7 @@ impl Settings {
             resolved,
             wrong,
             clock: clock(text("MEOW_CLOCK"))?,
+            environment: env::vars_os().collect(),
             program: env::current_exe()
                 .map_err(|error| Error::new(Kind::Bug, "this program does not find itself").cause(error))?,
             search_path: env::var_os("PATH").unwrap_or_default(),

@@ -1,6 +1,4 @@
-//! A command's text to a process: plain words start the program itself, anything else goes through `/bin/sh -c`.
-
-use std::process::Command;
+//! A command's text to a program and its arguments: plain words start the program itself, anything else goes through `/bin/sh -c`.
 
 /// Words that mean something to the shell alone, or something else to it than to a program of that name.
 const SHELL_WORDS: [&str; 58] = [
@@ -11,24 +9,15 @@ const SHELL_WORDS: [&str; 58] = [
     "unset", "until", "wait", "while", "kill",
 ];
 
-/// Returns the process for a command's text. Saves the shell (about a millisecond, and a process between meow and the
-/// program that signals would have to pass) where it has nothing to do.
-pub(super) fn process(text: &str) -> Command {
-    match words(text) {
-        Some(words) => {
-            let mut command = Command::new(words[0]);
-            command.args(&words[1..]);
-            command
-        }
-        None => shell(text),
-    }
+/// Returns the program and its arguments for a command's text. Saves the shell (about a millisecond, and a process
+/// between meow and the program that signals would have to pass) where it has nothing to do.
+pub(super) fn of(text: &str) -> Vec<&str> {
+    words(text).unwrap_or_else(|| shell(text))
 }
 
-/// Returns the process that hands a command's text to the shell.
-pub(super) fn shell(text: &str) -> Command {
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(text);
-    command
+/// Returns the program and its arguments that hand a command's text to the shell.
+pub(super) fn shell(text: &str) -> Vec<&str> {
+    vec!["/bin/sh", "-c", text]
 }
 
 /// Returns the words of a command that a shell would take as they are, or `None` where it would not.

@@ -1,23 +1,34 @@
-//! The loop that starts what the dispatcher names, waits for what happens next, and says so.
+//! One execution: who starts next, what runs, what is due. Its slots work side by side, each on a thread of its own that
+//! starts a process, waits for its end and takes the next step itself; the first thread watches clock and stop handle.
 
+mod running;
+mod slot;
 mod undo;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Scope;
 use std::time::Duration;
 
-use rustix::process::Signal;
-
 use super::event::{Ending, Event, ExecutionOutcome, Usage};
-use super::process::{Message, Process, Setting};
-use super::{Options, Stop, log, metrics};
+use super::launch::Launcher;
+use super::outlet::Outlets;
+use super::{Options, Stop};
 use crate::clock::Clock;
 use crate::plan::{Dispatcher, Plan, Start, StepIndex, Verdict};
-use crate::workflow::StepId;
+use running::Running;
 
-/// How often a group that is being stopped is looked at once its first process has ended.
-const LINGER: Duration = Duration::from_millis(20);
+/// What wakes the first thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wake {
+    /// Something is due earlier than before, the stop handle was pulled, or nothing runs any more.
+    Look,
+    /// The `undo` command has ended.
+    Undone,
+}
 
 /// What it takes to drive one execution.
 pub(super) struct Drive<'a> {
@@ -25,309 +36,291 @@ pub(super) struct Drive<'a> {
     options: &'a Options,
     clock: &'a Clock,
     stop: &'a Stop,
-    listen: &'a mut dyn FnMut(&Event),
-    dispatcher: Dispatcher<'a>,
     began: Duration,
+    /// Without one nothing can be started, for this reason.
+    launcher: Result<Launcher, String>,
+    outlets: Option<Outlets>,
+    /// Whether somebody was told that output is lost.
+    lost: AtomicBool,
+    wake: Sender<Wake>,
+    state: Mutex<State<'a>>,
+    /// Rings when an attempt waits for a thread, and when there will be none any more.
+    work: Condvar,
+    listen: Mutex<&'a mut (dyn FnMut(&Event) + Send)>,
+}
+
+/// What the threads share.
+struct State<'a> {
+    dispatcher: Dispatcher<'a>,
     running: BTreeMap<u32, Running>,
-    messages: Receiver<Message>,
-    sender: Sender<Message>,
-    logs: bool,
+    /// Attempts that have their slot and wait for a thread.
+    starts: VecDeque<Start>,
+    /// Threads that wait for an attempt.
+    idle: usize,
+    threads: usize,
+    /// What happened and was not told yet.
+    events: Vec<Event>,
+    /// When the first thread will look again by itself.
+    alarm: Option<Duration>,
     /// Steps that ran and passed, in the order of their ends.
     passed: Vec<StepIndex>,
     pulls: u32,
     cancelled: bool,
+    over: bool,
 }
 
-struct Running {
-    start: Start,
-    started: Duration,
-    /// A manual step has none.
-    process: Option<Process>,
-    /// When it has to be told to end, and its limit in milliseconds.
-    limit: Option<(Duration, u64)>,
-    /// Why and since when it is being ended; killed once the grace is over.
-    ending: Option<Ending>,
-    kill_at: Option<Duration>,
-    /// Whether its first process has ended.
-    leader_ended: bool,
+/// How an attempt ended, and what it left behind.
+struct End {
+    ending: Ending,
+    usage: Usage,
+    metrics: BTreeMap<String, f64>,
+}
+
+impl From<Ending> for End {
+    fn from(ending: Ending) -> Self {
+        Self { ending, usage: Usage::default(), metrics: BTreeMap::new() }
+    }
 }
 
 impl<'a> Drive<'a> {
+    /// Returns an execution that waits to be driven, and what will wake its first thread.
     pub(super) fn new(
         plan: &'a Plan,
         options: &'a Options,
         clock: &'a Clock,
         stop: &'a Stop,
-        listen: &'a mut dyn FnMut(&Event),
-    ) -> Self {
-        let (sender, messages) = mpsc::channel();
-        stop.wake(sender.clone());
-        Self {
+        listen: &'a mut (dyn FnMut(&Event) + Send),
+    ) -> (Self, Receiver<Wake>) {
+        let (wake, wakes) = mpsc::channel();
+        stop.wake(wake.clone());
+        let state = State {
+            dispatcher: Dispatcher::new(plan, plan.slots, options.keep_going),
+            running: BTreeMap::new(),
+            starts: VecDeque::new(),
+            idle: 0,
+            threads: 0,
+            events: vec![Event::Started { at: clock.now() }],
+            alarm: None,
+            passed: Vec::new(),
+            pulls: 0,
+            cancelled: false,
+            over: false,
+        };
+        let drive = Self {
             plan,
             options,
             clock,
             stop,
-            listen,
-            dispatcher: Dispatcher::new(plan, plan.slots, options.keep_going),
             began: clock.elapsed(),
-            running: BTreeMap::new(),
-            messages,
-            sender,
-            logs: true,
-            passed: Vec::new(),
-            pulls: 0,
-            cancelled: false,
-        }
+            launcher: Launcher::new(&options.directory, &options.environment).map_err(|error| error.to_string()),
+            outlets: None,
+            lost: AtomicBool::new(false),
+            wake,
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            listen: Mutex::new(listen),
+        };
+        (drive, wakes)
     }
 
-    pub(super) fn drive(mut self) -> ExecutionOutcome {
-        (self.listen)(&Event::Started { at: self.clock.now() });
+    pub(super) fn drive(mut self, wakes: &Receiver<Wake>) -> ExecutionOutcome {
         if let Err(error) = std::fs::create_dir_all(&self.options.logs) {
-            self.logs = false;
-            let folder = self.options.logs.display();
-            (self.listen)(&Event::Warned { what: format!("the steps' output is not kept: {folder}: {error}") });
+            self.lose(&error);
         }
-        loop {
-            self.obey_stop();
-            while let Some(start) = self.dispatcher.next(self.now_ms()) {
-                self.start(start);
+        self.outlets = Outlets::new(&self.options.logs).inspect_err(|error| self.lose(error)).ok();
+        std::thread::scope(|scope| {
+            if let Some(outlets) = &self.outlets {
+                let reader = std::thread::Builder::new().name("output".to_owned()).stack_size(256 * 1024);
+                if let Err(error) = reader.spawn_scoped(scope, || outlets.read(&|error| self.lose(error))) {
+                    self.lose(&error);
+                }
             }
-            self.tell_skipped();
-            if self.running.is_empty() && self.dispatcher.next_due_ms().is_none() {
-                break;
+            self.watch(scope, wakes);
+            if self.options.undo {
+                self.undo(wakes);
             }
-            self.wait();
-        }
-        if self.options.undo && self.dispatcher.failed() > 0 && self.pulls == 0 {
-            self.undo();
-        }
+            if let Some(outlets) = &self.outlets {
+                outlets.end();
+            }
+        });
         self.finish()
     }
 
-    fn finish(mut self) -> ExecutionOutcome {
-        let left = self.dispatcher.left_over();
-        let outcome = match (self.dispatcher.failed(), self.cancelled || self.dispatcher.unfinished()) {
+    /// Watches over the slots until nothing runs or waits any more.
+    fn watch<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, wakes: &Receiver<Wake>) {
+        loop {
+            let mut state = self.state();
+            self.obey_stop(&mut state);
+            self.enforce_limits(&mut state);
+            self.fill(&mut state);
+            self.staff(&mut state, scope, 0);
+            if state.running.is_empty() && state.starts.is_empty() && state.dispatcher.next_due_ms().is_none() {
+                state.over = true;
+                self.work.notify_all();
+                drop(state);
+                return self.tell();
+            }
+            let due = state.dispatcher.next_due_ms().map(|due| self.began + Duration::from_millis(due));
+            state.alarm = state.running.values().filter_map(Running::alarm).chain(due).min();
+            let alarm = state.alarm;
+            drop(state);
+            self.tell();
+            // Whether something came or the time is over, it looks again; the channel stays open as long as `self`.
+            let _ = match alarm {
+                Some(at) => wakes.recv_timeout(at.saturating_sub(self.clock.elapsed())).ok(),
+                None => wakes.recv().ok(),
+            };
+        }
+    }
+
+    fn finish(self) -> ExecutionOutcome {
+        let mut state = self.state();
+        let left = state.dispatcher.left_over();
+        let outcome = match (state.dispatcher.failed(), state.cancelled || state.dispatcher.unfinished()) {
             (0, false) => ExecutionOutcome::Passed,
             (0, true) => ExecutionOutcome::Cancelled,
             _ => ExecutionOutcome::Failed,
         };
         let reason = if outcome == ExecutionOutcome::Failed { "an earlier step failed" } else { "stopped" };
         for step in left {
-            self.skipped(step, reason.to_owned());
+            self.skipped(&mut state, step, reason.to_owned());
         }
         let duration_ms = self.clock.elapsed().saturating_sub(self.began).as_secs_f64() * 1e3;
-        (self.listen)(&Event::Finished { outcome, duration_ms });
+        state.events.push(Event::Finished { outcome, duration_ms });
+        drop(state);
+        self.tell();
         outcome
     }
 
-    fn start(&mut self, start: Start) {
-        let plan = self.plan;
-        let planned = &plan.steps[start.step.at()];
-        let started = self.clock.elapsed();
-        let started_ms = self.since_began(started);
-        (self.listen)(&Event::AttemptStarted {
-            step: planned.id().clone(),
-            attempt: start.attempt,
-            slot: start.slot,
-            ready_ms: start.ready_ms,
-            started_ms,
-        });
-        let process = match &planned.step.run {
-            Some(command) => self.spawn(start.step, &start.attempt.to_string(), start.slot, command).map(Some),
-            None => self.ask(start).map(|()| None),
-        };
-        let process = match process {
-            Ok(process) => process,
-            Err(reason) => {
-                return self.ended(start, started, Ending::NotStarted { reason }, Usage::default());
-            }
-        };
-        let limit = planned.timeout.map(|limit| (started + Duration::from_millis(limit.limit_ms), limit.limit_ms));
-        self.running.insert(
-            start.slot,
-            Running { start, started, process, limit, ending: None, kill_at: None, leader_ended: false },
-        );
+    /// Takes from the dispatcher what can start now.
+    fn fill(&self, state: &mut State) {
+        while let Some(start) = state.dispatcher.next(self.now_ms()) {
+            state.starts.push_back(start);
+        }
+        for (step, reason) in state.dispatcher.take_skipped() {
+            self.skipped(state, step, reason);
+        }
     }
 
-    /// Starts a command of a step; `attempt` is its number, or `undo`.
-    fn spawn(&mut self, step: StepIndex, attempt: &str, slot: u32, command: &str) -> Result<Process, String> {
-        let step = &self.plan.steps[step.at()].step;
-        let log = if self.logs {
-            log::create(&self.options.logs, &step.id, attempt)
-                .map_err(|error| {
-                    let what = format!("the output of `{}` is not kept: {error}", step.id);
-                    (self.listen)(&Event::Warned { what });
-                })
-                .ok()
-        } else {
-            None
-        };
-        let metrics = self.logs.then(|| metrics::path(&self.options.logs, &step.id, attempt));
-        let mut env: Vec<(&str, &str)> = step.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        env.push(("MEOW_EXECUTION", &self.options.execution));
-        env.push(("MEOW_STEP", step.id.as_str()));
-        env.push(("MEOW_ATTEMPT", attempt));
-        if let Some(file) = metrics.as_deref().and_then(Path::to_str) {
-            env.push(("MEOW_METRICS", file));
+    /// Finds threads for the attempts that wait; `own` of them the caller takes itself.
+    fn staff<'scope>(&'scope self, state: &mut State, scope: &'scope Scope<'scope, '_>, own: usize) {
+        let wanted = state.starts.len().saturating_sub(own);
+        for _ in 0..wanted.min(state.idle) {
+            self.work.notify_one();
         }
-        let setting = Setting { directory: &self.options.directory, env: &env, log: log.as_ref() };
-        let first_word = || command.split_whitespace().next().unwrap_or_default().escape_debug();
-        let process = Process::start(command, &setting)
-            .map_err(|error| format!("`{}` cannot be started: {error}", first_word()))?;
-        match process.watch(slot, self.sender.clone()) {
-            Ok(()) => Ok(process),
-            Err(error) => {
-                process.signal(Signal::KILL);
-                process.reap();
-                Err(format!("it cannot be waited for: {error}"))
+        for _ in state.idle..wanted {
+            let thread = std::thread::Builder::new().name("slot".to_owned()).stack_size(256 * 1024);
+            match thread.spawn_scoped(scope, || self.work(scope)) {
+                Ok(_) => state.threads += 1,
+                // Those that there are do it one after the other.
+                Err(_) if state.threads > 0 || own > 0 => return,
+                Err(error) => self.give_up(state, &format!("no thread to start it: {error}")),
             }
         }
     }
 
-    /// Asks the person on a thread of its own, so that other steps go on and the execution can still be stopped.
-    fn ask(&self, start: Start) -> Result<(), String> {
-        let ask = self.options.ask.clone().ok_or("nobody can be asked about a manual step")?;
-        let step = self.plan.steps[start.step.at()].step.clone();
-        let sender = self.sender.clone();
-        let answer = move || {
-            // The driver is gone only when the program ends.
-            let _ = sender.send(Message::Answered(start.slot, ask(&step)));
-        };
-        std::thread::Builder::new().spawn(answer).map(drop).map_err(|error| error.to_string())
+    /// Ends what waits for a thread where there will be none.
+    fn give_up(&self, state: &mut State, reason: &str) {
+        while let Some(start) = state.starts.pop_front() {
+            let end = Ending::NotStarted { reason: reason.to_owned() }.into();
+            self.ended(state, start, self.clock.elapsed(), end);
+            self.fill(state);
+        }
     }
 
-    /// Waits until something ends, is due, or runs out of time.
-    fn wait(&mut self) {
+    fn ended(&self, state: &mut State, start: Start, started: Duration, end: End) {
         let now = self.clock.elapsed();
-        let due = self.dispatcher.next_due_ms().map(|due| self.began + Duration::from_millis(due));
-        let timers = self.running.values().filter_map(|run| match &run.ending {
-            None => run.limit.map(|(at, _)| at),
-            Some(_) if run.leader_ended => Some(now + LINGER),
-            Some(_) => run.kill_at,
-        });
-        let message = match timers.chain(due).min() {
-            Some(at) => self.messages.recv_timeout(at.saturating_sub(now)),
-            None => self.messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match message {
-            Ok(Message::Ended(slot)) => {
-                if let Some(running) = self.running.get_mut(&slot) {
-                    running.leader_ended = true;
-                }
-            }
-            Ok(Message::Answered(slot, done)) => self.answered(slot, done),
-            Ok(Message::Stop) | Err(_) => {}
-        }
-        self.enforce_limits();
-        let gone: Vec<u32> = self.running.iter().filter(|(_, run)| run.is_gone()).map(|(&slot, _)| slot).collect();
-        for slot in gone {
-            self.reap(slot);
-        }
-    }
-
-    fn reap(&mut self, slot: u32) {
-        let Some(running) = self.running.remove(&slot) else { return };
-        let Some(process) = running.process else { return };
-        let (ending, usage) = process.reap();
-        let ending = match running.ending {
-            // What came to its good end although it was asked to stop has passed.
-            Some(Ending::Cancelled) if ending.passed() => ending,
-            Some(forced) => forced,
-            None => ending,
-        };
-        self.ended(running.start, running.started, ending, usage);
-    }
-
-    fn answered(&mut self, slot: u32, done: bool) {
-        let Some(running) = self.running.remove(&slot) else { return };
-        self.ended(running.start, running.started, Ending::Exited { code: i32::from(!done) }, Usage::default());
-    }
-
-    fn ended(&mut self, start: Start, started: Duration, ending: Ending, usage: Usage) {
-        let now = self.clock.elapsed();
-        let verdict = verdict(&ending);
-        self.cancelled |= verdict == Verdict::Cancelled;
+        let verdict = verdict(&end.ending);
+        state.cancelled |= verdict == Verdict::Cancelled;
         if verdict == Verdict::Passed {
-            self.passed.push(start.step);
+            state.passed.push(start.step);
         }
-        let step = self.plan.steps[start.step.at()].id().clone();
-        let started_ms = self.since_began(started);
-        let metrics = self.metrics(&step, start.attempt);
-        (self.listen)(&Event::AttemptFinished {
+        let step = self.plan.steps[start.step.at()].id();
+        state.events.push(Event::AttemptFinished {
             step: step.clone(),
             attempt: start.attempt,
             slot: start.slot,
             ready_ms: start.ready_ms,
-            started_ms,
+            started_ms: self.since_began(started),
             duration_ms: now.saturating_sub(started).as_secs_f64() * 1e3,
-            ending,
-            usage,
-            metrics,
+            ending: end.ending,
+            usage: end.usage,
+            metrics: end.metrics,
         });
-        let now_ms = self.since_began(now);
-        if let Some(retry) = self.dispatcher.finish(start.step, verdict, now_ms, self.jitter()) {
-            (self.listen)(&Event::RetryScheduled { step, attempt: retry.attempt, wait_ms: retry.wait_ms });
+        let jitter = if verdict == Verdict::Passed { 0.5 } else { self.jitter() };
+        if let Some(retry) = state.dispatcher.finish(start.step, verdict, self.since_began(now), jitter) {
+            let step = step.clone();
+            state.events.push(Event::RetryScheduled { step, attempt: retry.attempt, wait_ms: retry.wait_ms });
+            self.look();
         }
     }
 
-    /// Returns the numbers that an attempt wrote; what is no number is said once and changes nothing.
-    fn metrics(&mut self, step: &StepId, attempt: u32) -> BTreeMap<String, f64> {
-        if !self.logs {
-            return BTreeMap::new();
-        }
-        let found = metrics::read(&metrics::path(&self.options.logs, step, &attempt.to_string()));
-        if let Some(left_out) = found.left_out {
-            (self.listen)(&Event::Warned { what: format!("metrics of `{step}`: {left_out}") });
-        }
-        found.values
-    }
-
-    fn enforce_limits(&mut self) {
+    fn enforce_limits(&self, state: &mut State) {
         let now = self.clock.elapsed();
-        for running in self.running.values_mut() {
-            match (&running.ending, running.limit, running.kill_at) {
-                (None, Some((at, limit_ms)), _) if at <= now && !running.leader_ended => {
-                    running.end(Ending::TimedOut { limit_ms }, now + self.options.grace);
-                }
-                (Some(_), _, Some(at)) if at <= now => running.kill(),
-                _ => {}
-            }
-        }
-        // A manual step has no process that could end by itself.
-        let over: Vec<u32> = self.running.iter().filter(|(_, run)| run.is_over()).map(|(&slot, _)| slot).collect();
-        for slot in over {
-            let Some(running) = self.running.remove(&slot) else { continue };
-            self.ended(running.start, running.started, running.ending.unwrap_or(Ending::Cancelled), Usage::default());
+        for running in state.running.values_mut() {
+            running.enforce(now, self.options.grace);
         }
     }
 
-    fn obey_stop(&mut self) {
+    fn obey_stop(&self, state: &mut State) {
         let pulls = self.stop.pulls();
-        if pulls == self.pulls {
+        if pulls == state.pulls {
             return;
         }
-        self.pulls = pulls;
-        self.dispatcher.halt();
+        state.pulls = pulls;
+        state.dispatcher.halt();
         let now = self.clock.elapsed();
-        for running in self.running.values_mut() {
-            if running.ending.is_none() {
-                running.end(Ending::Cancelled, now + self.options.grace);
-            }
+        for running in state.running.values_mut() {
+            running.end(Ending::Cancelled, now + self.options.grace);
             if pulls > 1 {
                 running.kill();
             }
         }
-        self.enforce_limits();
-    }
-
-    fn tell_skipped(&mut self) {
-        for (step, reason) in self.dispatcher.take_skipped() {
-            self.skipped(step, reason);
+        while let Some(start) = state.starts.pop_front() {
+            state.cancelled = true;
+            state.dispatcher.finish(start.step, Verdict::Cancelled, self.since_began(now), 0.5);
+            self.skipped(state, start.step, "stopped".to_owned());
         }
     }
 
-    fn skipped(&mut self, step: StepIndex, reason: String) {
-        (self.listen)(&Event::StepSkipped { step: self.plan.steps[step.at()].id().clone(), reason });
+    /// Tells what happened, in order. Where another thread is telling, it tells this too.
+    fn tell(&self) {
+        while let Ok(mut listen) = self.listen.try_lock() {
+            let mut state = self.state();
+            let events = std::mem::take(&mut state.events);
+            if events.is_empty() {
+                // Let go before the state is: who adds an event after this can tell it.
+                drop(listen);
+                return;
+            }
+            drop(state);
+            for event in &events {
+                listen(event);
+            }
+        }
+    }
+
+    /// Says once that the output of steps is not kept.
+    fn lose(&self, error: &io::Error) {
+        if !self.lost.swap(true, Ordering::Relaxed) {
+            let folder = self.options.logs.display();
+            self.state().events.push(Event::Warned { what: format!("output of steps is not kept: {folder}: {error}") });
+            self.look();
+        }
+    }
+
+    fn skipped(&self, state: &mut State, step: StepIndex, reason: String) {
+        state.events.push(Event::StepSkipped { step: self.plan.steps[step.at()].id().clone(), reason });
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<'a>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the first thread.
+    fn look(&self) {
+        // It is gone only when the execution is over.
+        let _ = self.wake.send(Wake::Look);
     }
 
     /// Returns a random number in 0 to 1; without randomness retries come without a spread.
@@ -341,35 +334,6 @@ impl<'a> Drive<'a> {
 
     fn since_began(&self, at: Duration) -> u64 {
         u64::try_from(at.saturating_sub(self.began).as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-impl Running {
-    /// Asks the group to end, and sets when it is killed.
-    fn end(&mut self, ending: Ending, kill_at: Duration) {
-        self.ending = Some(ending);
-        self.kill_at = Some(kill_at);
-        if let Some(process) = &self.process {
-            process.signal(Signal::TERM);
-        }
-    }
-
-    fn kill(&mut self) {
-        self.kill_at = None;
-        if let Some(process) = &self.process {
-            process.signal(Signal::KILL);
-        }
-    }
-
-    /// Whether it can be reaped: its first process has ended, and where it was asked to end, the others too or their
-    /// grace is over. A shell dies of SIGTERM at once; the programs it started may have something to tidy.
-    fn is_gone(&self) -> bool {
-        let has_grace = self.ending.is_some() && self.kill_at.is_some();
-        self.leader_ended && !(has_grace && self.process.as_ref().is_some_and(Process::group_lives))
-    }
-
-    fn is_over(&self) -> bool {
-        self.process.is_none() && self.ending.is_some()
     }
 }
 

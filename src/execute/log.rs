@@ -27,12 +27,12 @@ pub fn tail(folder: &Path, step: &StepId, attempt: u32, bytes: u64) -> Vec<u8> {
     read().unwrap_or_default()
 }
 
-/// Creates the log of an attempt, or of a step's `undo`.
-pub(super) fn create(folder: &Path, step: &StepId, attempt: &str) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(named(folder, step, attempt, "log"))
+/// Creates a log.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// Returns the file of an attempt with this ending.
+/// Returns the file of an attempt (its number, or `undo`) with this ending.
 pub(super) fn named(folder: &Path, step: &StepId, attempt: &str, ending: &str) -> PathBuf {
     folder.join(format!("{}.{attempt}.{ending}", file_name(step.as_str())))
 }

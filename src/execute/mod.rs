@@ -5,11 +5,15 @@ mod command;
 mod drive;
 pub mod event;
 mod foreground;
+mod launch;
 pub mod log;
 mod metrics;
+mod outlet;
 mod process;
+mod spawn;
 pub mod stop;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +33,8 @@ pub struct Options {
     pub execution: String,
     /// The folder commands run in.
     pub directory: PathBuf,
+    /// The variables that commands get, apart from a step's own.
+    pub environment: Vec<(OsString, OsString)>,
     /// The folder for the output of the steps; made where it does not exist.
     pub logs: PathBuf,
     /// Whether steps that do not depend on a failed one still start.
@@ -53,13 +59,15 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// Executes a plan to its end and tells `listen` what happens; a failed step is an event, never an error.
+/// Executes a plan to its end and tells `listen` what happens, in order and on whatever thread has time; a failed step is
+/// an event, never an error.
 pub fn execute(
     plan: &Plan,
     options: &Options,
     clock: &Clock,
     stop: &Stop,
-    listen: &mut dyn FnMut(&Event),
+    listen: &mut (dyn FnMut(&Event) + Send),
 ) -> ExecutionOutcome {
-    drive::Drive::new(plan, options, clock, stop, listen).drive()
+    let (drive, wakes) = drive::Drive::new(plan, options, clock, stop, listen);
+    drive.drive(&wakes)
 }

@@ -1,77 +1,38 @@
-//! One process of a step in a process group of its own: start, end, and exact usage.
+//! One process of a step in a process group of its own: signals, end, and exact usage.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::Sender;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::command;
 use super::event::{Ending, Usage};
 
-/// What wakes the driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Message {
-    /// The process in this slot has ended and waits to be reaped.
-    Ended(u32),
-    /// The person answered the manual step in this slot.
-    Answered(u32, bool),
-    /// The stop handle was pulled.
-    Stop,
-}
-
 /// A started process; its group is its own, so that grandchildren can be reached.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Process {
-    /// Kept so that nothing reaps it before [`Process::reap`] does.
-    _child: Child,
     pid: Pid,
 }
 
-/// What a process is started with.
-pub(super) struct Setting<'a> {
-    pub directory: &'a Path,
-    pub env: &'a [(&'a str, &'a str)],
-    pub log: Option<&'a File>,
-}
-
 impl Process {
-    /// Starts a command's text. No `pre_exec`: it would turn `posix_spawn` into fork, 30 times slower from a large parent.
-    pub(super) fn start(text: &str, setting: &Setting) -> io::Result<Self> {
-        /// A file that is executable but no binary and without `#!`: shells run it, the system does not.
-        const ENOEXEC: i32 = 8;
-        let child = match spawn(command::process(text), setting) {
-            Err(error) if error.raw_os_error() == Some(ENOEXEC) => spawn(command::shell(text), setting),
-            started => started,
-        }?;
-        let pid = Pid::from_child(&child);
-        Ok(Self { _child: child, pid })
+    /// Takes charge of a process that leads its own group.
+    pub(super) const fn new(pid: Pid) -> Self {
+        Self { pid }
     }
 
-    /// Sends `message` once the process has ended. It stays a zombie until [`Process::reap`], so that neither its id
-    /// nor its group's can come to mean another process meanwhile.
-    pub(super) fn watch(&self, slot: u32, sender: Sender<Message>) -> io::Result<()> {
-        let pid = self.pid;
-        std::thread::Builder::new().name(format!("slot {slot}")).stack_size(64 * 1024).spawn(move || {
-            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-            while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
-            // The driver is gone only when the program ends.
-            let _ = sender.send(Message::Ended(slot));
-        })?;
-        Ok(())
+    /// Waits until it has ended. It stays a zombie until [`Process::reap`], so that neither its id nor its group's can
+    /// come to mean another process meanwhile.
+    pub(super) fn wait(self) {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(self.pid), options) {}
     }
 
     /// Signals the whole group; that nobody is left in it is fine.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(super) fn signal(self, signal: Signal) {
         let _ = kill_process_group(self.pid, signal);
     }
 
     /// Returns whether anything in the group still runs. Reads every process of the machine: only for groups that are
     /// being stopped. Always false off Linux.
-    pub(super) fn group_lives(&self) -> bool {
+    pub(super) fn group_lives(self) -> bool {
         let group = self.pid.as_raw_nonzero().to_string();
         let Ok(processes) = std::fs::read_dir("/proc") else { return false };
         processes.flatten().any(|process| {
@@ -93,21 +54,6 @@ impl Process {
             Err(error) => (Ending::NotStarted { reason: format!("its end was lost: {error}") }, Usage::default()),
         }
     }
-}
-
-fn spawn(mut command: Command, setting: &Setting) -> io::Result<Child> {
-    let (out, err) = match setting.log {
-        Some(log) => (Stdio::from(log.try_clone()?), Stdio::from(log.try_clone()?)),
-        None => (Stdio::null(), Stdio::null()),
-    };
-    command
-        .current_dir(setting.directory)
-        .envs(setting.env.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(out)
-        .stderr(err)
-        .process_group(0)
-        .spawn()
 }
 
 /// Reads `rchar` and `wchar` of a zombie, its reaped children included (proc(5)); absent off Linux.

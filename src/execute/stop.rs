@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::process::Message;
+use super::drive::Wake;
 
 /// Stops an execution: the first pull starts nothing more and asks what runs to end, the second kills it.
 #[derive(Debug, Clone, Default)]
@@ -17,7 +17,7 @@ pub struct Stop(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     pulls: AtomicU32,
-    listener: Mutex<Option<Sender<Message>>>,
+    listener: Mutex<Option<Sender<Wake>>>,
 }
 
 impl Stop {
@@ -27,7 +27,7 @@ impl Stop {
         let listener = self.0.listener.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listener) = &*listener {
             // Nobody listens any more once the execution is over.
-            let _ = listener.send(Message::Stop);
+            let _ = listener.send(Wake::Look);
         }
     }
 
@@ -51,7 +51,7 @@ impl Stop {
         self.0.pulls.load(Ordering::SeqCst)
     }
 
-    pub(super) fn wake(&self, listener: Sender<Message>) {
+    pub(super) fn wake(&self, listener: Sender<Wake>) {
         *self.0.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
     }
 }

@@ -49,7 +49,7 @@ impl<'a> Progress<'a> {
         Self { terminal, known, live: (terminal.draws() && !questions).then(|| Live::new(plan, keep_going)) }
     }
 
-    pub(super) fn see(&self, event: &Event) {
+    pub(super) fn see(&mut self, event: &Event) {
         match event {
             Event::AttemptStarted { step, attempt, started_ms, .. } => {
                 if let Some(live) = &self.live {

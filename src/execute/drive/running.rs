@@ -1,0 +1,113 @@
+//! An attempt while it runs, as the first thread sees it: its time limit, and how it is ended.
+
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::execute::event::Ending;
+use crate::execute::process::Process;
+
+/// One running attempt.
+#[derive(Default)]
+pub(super) struct Running {
+    /// When it has to be told to end, and its limit in milliseconds.
+    limit: Option<(Duration, u64)>,
+    /// Absent before it has started, once it is being reaped, and for a manual step.
+    process: Option<Process>,
+    /// Where the person's answer about a manual step goes; `None` says that nobody waits for it any more.
+    answer: Option<Sender<Option<bool>>>,
+    /// Why it is being ended; killed once the grace is over.
+    ending: Option<Ending>,
+    kill_at: Option<Duration>,
+    /// Whether its first process has ended.
+    pub leader_ended: bool,
+}
+
+impl Running {
+    /// Returns an attempt that is about to start.
+    pub(super) fn new(limit: Option<(Duration, u64)>) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// Returns when it has to be looked at.
+    pub(super) fn alarm(&self) -> Option<Duration> {
+        match self.ending {
+            None if self.leader_ended => None,
+            None => self.limit.map(|(at, _)| at),
+            Some(_) => self.kill_at,
+        }
+    }
+
+    /// Takes the process that was started for it; it may have to end already.
+    pub(super) fn attach(&mut self, process: Process) {
+        self.process = Some(process);
+        match (&self.ending, self.kill_at) {
+            (Some(_), Some(_)) => process.signal(Signal::TERM),
+            (Some(_), None) => process.signal(Signal::KILL),
+            (None, _) => {}
+        }
+    }
+
+    /// Takes where the answer goes; it may not be waited for already.
+    pub(super) fn await_answer(&mut self, answer: Sender<Option<bool>>) {
+        if self.ending.is_some() {
+            withdraw(&answer);
+        }
+        self.answer = Some(answer);
+    }
+
+    /// Lets go of the process, which is about to be reaped: nothing may be sent to its id from now on. Returns why it
+    /// was ended, if it was.
+    pub(super) fn detach(&mut self) -> Option<Ending> {
+        self.process = None;
+        self.ending.clone()
+    }
+
+    /// Ends it where its time is over, and kills it where its grace is.
+    pub(super) fn enforce(&mut self, now: Duration, grace: Duration) {
+        match (&self.ending, self.limit, self.kill_at) {
+            (None, Some((at, limit_ms)), _) if at <= now && !self.leader_ended => {
+                self.end(Ending::TimedOut { limit_ms }, now + grace);
+            }
+            (Some(_), _, Some(at)) if at <= now => self.kill(),
+            _ => {}
+        }
+    }
+
+    /// Asks the group to end, unless it was asked before, and sets when it is killed.
+    pub(super) fn end(&mut self, ending: Ending, kill_at: Duration) {
+        if self.ending.is_some() {
+            return;
+        }
+        self.ending = Some(ending);
+        self.kill_at = Some(kill_at);
+        self.signal(Signal::TERM);
+        if let Some(answer) = &self.answer {
+            withdraw(answer);
+        }
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.kill_at = None;
+        self.signal(Signal::KILL);
+    }
+
+    /// Whether what is left of its group still may end by itself. A shell dies of SIGTERM at once; the programs it
+    /// started may have something to tidy.
+    pub(super) fn has_grace(&self) -> bool {
+        self.ending.is_some() && self.kill_at.is_some()
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(process) = self.process {
+            process.signal(signal);
+        }
+    }
+}
+
+/// Says that an answer is not waited for.
+fn withdraw(answer: &Sender<Option<bool>>) {
+    // It may have come meanwhile.
+    let _ = answer.send(None);
+}

@@ -1,0 +1,184 @@
+//! What the thread of a slot does: starts a process, waits for its end, says so, and takes the next step itself, so
+//! that nothing has to be woken between one step and the next.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::sync::mpsc;
+use std::thread::Scope;
+use std::time::Duration;
+
+use super::{Drive, End, Running, State};
+use crate::execute::event::{Ending, Event, Usage};
+use crate::execute::metrics;
+use crate::execute::outlet::Outlet;
+use crate::execute::process::Process;
+use crate::plan::{Start, StepIndex};
+
+/// How often a group that is being stopped is looked at once its first process has ended.
+const LINGER: Duration = Duration::from_millis(20);
+
+impl Drive<'_> {
+    /// Runs one attempt after the other until there will be none any more.
+    pub(super) fn work<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+        let outlet = self.outlet();
+        let mut told = false;
+        let mut state = self.state();
+        loop {
+            let Some(start) = state.starts.pop_front() else {
+                if state.over {
+                    return;
+                }
+                if !told {
+                    // What would have been told while the next process starts.
+                    drop(state);
+                    self.tell();
+                    state = self.state();
+                    told = true;
+                    continue;
+                }
+                state.idle += 1;
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+                continue;
+            };
+            let started = self.begin(&mut state, start);
+            drop(state);
+            let end = self.attempt(start, outlet.as_deref());
+            state = self.state();
+            state.running.remove(&start.slot);
+            self.ended(&mut state, start, started, end);
+            self.fill(&mut state);
+            self.staff(&mut state, scope, 1);
+            if state.running.is_empty() && state.starts.is_empty() {
+                self.look();
+            }
+            told = false;
+        }
+    }
+
+    /// Enters an attempt into the books; returns when it started.
+    fn begin(&self, state: &mut State, start: Start) -> Duration {
+        let planned = &self.plan.steps[start.step.at()];
+        let started = self.clock.elapsed();
+        state.events.push(Event::AttemptStarted {
+            step: planned.id().clone(),
+            attempt: start.attempt,
+            slot: start.slot,
+            ready_ms: start.ready_ms,
+            started_ms: self.since_began(started),
+        });
+        let limit = planned.timeout.map(|limit| (started + Duration::from_millis(limit.limit_ms), limit.limit_ms));
+        if limit.is_some_and(|(at, _)| state.alarm.is_none_or(|alarm| at < alarm)) {
+            self.look();
+        }
+        state.running.insert(start.slot, Running::new(limit));
+        started
+    }
+
+    /// Runs an attempt to its end.
+    fn attempt(&self, start: Start, outlet: Option<&Outlet>) -> End {
+        let Some(command) = &self.plan.steps[start.step.at()].step.run else {
+            return self.ask(start).into();
+        };
+        let process = match self.launch(start.step, &start.attempt.to_string(), command, outlet) {
+            Ok(process) => process,
+            Err(reason) => return Ending::NotStarted { reason }.into(),
+        };
+        if let Some(running) = self.state().running.get_mut(&start.slot) {
+            running.attach(process);
+        }
+        self.tell();
+        process.wait();
+        let (ending, usage) = self.reap(start.slot, process, outlet);
+        End { ending, usage, metrics: self.metrics(start) }
+    }
+
+    /// Returns the numbers that an attempt wrote; what is no number is said once and changes nothing.
+    fn metrics(&self, start: Start) -> BTreeMap<String, f64> {
+        let step = self.plan.steps[start.step.at()].id();
+        let found = metrics::read(&metrics::path(&self.options.logs, step, &start.attempt.to_string()));
+        if let Some(left_out) = found.left_out {
+            self.state().events.push(Event::Warned { what: format!("metrics of `{step}`: {left_out}") });
+        }
+        found.values
+    }
+
+    /// Starts a command of a step; `attempt` is its number, or `undo`.
+    pub(super) fn launch(
+        &self,
+        step: StepIndex,
+        attempt: &str,
+        command: &str,
+        outlet: Option<&Outlet>,
+    ) -> Result<Process, String> {
+        let step = &self.plan.steps[step.at()].step;
+        let launcher = self.launcher.as_ref().map_err(Clone::clone)?;
+        let mut env: Vec<(&str, &str)> = step.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        env.push(("MEOW_EXECUTION", &self.options.execution));
+        env.push(("MEOW_STEP", step.id.as_str()));
+        env.push(("MEOW_ATTEMPT", attempt));
+        let metrics = metrics::path(&self.options.logs, &step.id, attempt);
+        env.extend(metrics.to_str().map(|file| ("MEOW_METRICS", file)));
+        if let (Some(outlets), Some(outlet)) = (&self.outlets, outlet) {
+            outlet.begin(outlets, &step.id, attempt);
+        }
+        let first_word = || command.split_whitespace().next().unwrap_or_default().escape_debug();
+        launcher
+            .launch(command, &env, outlet.map(Outlet::writer))
+            .map_err(|error| format!("`{}` cannot be started: {error}", first_word()))
+    }
+
+    /// Ends what is left of an attempt whose first process has ended; returns how that ended and what it used.
+    fn reap(&self, slot: u32, process: Process, outlet: Option<&Outlet>) -> (Ending, Usage) {
+        let has_grace = |state: &mut State| {
+            state.running.get_mut(&slot).is_some_and(|running| {
+                running.leader_ended = true;
+                running.has_grace()
+            })
+        };
+        while has_grace(&mut self.state()) && process.group_lives() {
+            std::thread::sleep(LINGER);
+        }
+        let forced = self.state().running.get_mut(&slot).and_then(Running::detach);
+        let (ending, usage) = process.reap();
+        if let Some(outlet) = outlet {
+            outlet.finish(&|error| self.lose(error));
+        }
+        let ending = match forced {
+            // What came to its good end although it was asked to stop has passed.
+            Some(Ending::Cancelled) if ending.passed() => ending,
+            Some(forced) => forced,
+            None => ending,
+        };
+        (ending, usage)
+    }
+
+    /// Asks the person about a manual step, on a thread that nobody has to wait for when the execution is stopped.
+    fn ask(&self, start: Start) -> Ending {
+        let Some(ask) = self.options.ask.clone() else {
+            return Ending::NotStarted { reason: "nobody can be asked about a manual step".to_owned() };
+        };
+        let (sender, answers) = mpsc::channel();
+        let step = self.plan.steps[start.step.at()].step.clone();
+        if let Some(running) = self.state().running.get_mut(&start.slot) {
+            running.await_answer(sender.clone());
+        }
+        self.tell();
+        let answer = move || {
+            // Nobody waits for it where the execution was stopped.
+            let _ = sender.send(Some(ask(&step)));
+        };
+        if let Err(error) = std::thread::Builder::new().spawn(answer) {
+            return Ending::NotStarted { reason: error.to_string() };
+        }
+        if let Ok(Some(done)) = answers.recv() {
+            return Ending::Exited { code: i32::from(!done) };
+        }
+        self.state().running.get_mut(&start.slot).and_then(Running::detach).unwrap_or(Ending::Cancelled)
+    }
+
+    /// Returns an outlet for the output of one slot; without one the output is lost.
+    pub(super) fn outlet(&self) -> Option<std::sync::Arc<Outlet>> {
+        self.outlets.as_ref()?.add().inspect_err(|error| self.lose(error)).ok()
+    }
+}

@@ -1,0 +1,159 @@
+//! The output of steps: a pipe for each slot, read by one thread into a log that comes into being with its first byte.
+//!
+//! Most steps say nothing, and a new file is the dearest thing that a file system does. A disk that is full or a folder
+//! that cannot be written costs the log, never the step.
+
+use std::fs::File;
+use std::io::{self, PipeReader, PipeWriter, Write, pipe};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::io::Errno;
+
+use super::log;
+use crate::workflow::StepId;
+
+/// How much is moved at once, in bytes.
+const CHUNK: usize = 16 << 10;
+
+/// The most that is moved before others have their turn: all that a pipe can be made to hold (pipe(7)).
+const MOST: usize = 1 << 20;
+
+/// The outlets of one execution.
+pub(super) struct Outlets {
+    folder: PathBuf,
+    open: Mutex<Vec<Arc<Outlet>>>,
+    /// Wakes the reader: there is one more outlet, or it is over.
+    bell: (PipeReader, PipeWriter),
+    over: AtomicBool,
+}
+
+/// The output of one slot.
+pub(super) struct Outlet {
+    reader: PipeReader,
+    writer: PipeWriter,
+    page: Mutex<Page>,
+}
+
+/// The log of the attempt that runs in a slot.
+#[derive(Default)]
+struct Page {
+    path: Option<PathBuf>,
+    file: Option<File>,
+}
+
+impl Outlets {
+    /// Returns the outlets of an execution whose logs lie in `folder`.
+    ///
+    /// # Errors
+    /// The system has no pipe to give.
+    pub(super) fn new(folder: &Path) -> io::Result<Self> {
+        let bell = pipe()?;
+        rustix::io::ioctl_fionbio(&bell.0, true)?;
+        rustix::io::ioctl_fionbio(&bell.1, true)?;
+        Ok(Self { folder: folder.to_path_buf(), open: Mutex::default(), bell, over: AtomicBool::new(false) })
+    }
+
+    /// Opens one more outlet.
+    ///
+    /// # Errors
+    /// The system has no pipe to give.
+    pub(super) fn add(&self) -> io::Result<Arc<Outlet>> {
+        let (reader, writer) = pipe()?;
+        // The other end waits, as steps expect of their output.
+        rustix::io::ioctl_fionbio(&reader, true)?;
+        let outlet = Arc::new(Outlet { reader, writer, page: Mutex::default() });
+        lock(&self.open).push(Arc::clone(&outlet));
+        self.ring();
+        Ok(outlet)
+    }
+
+    /// Reads what steps say until [`Outlets::end`]; `lost` hears why something is not kept.
+    pub(super) fn read(&self, lost: &dyn Fn(&io::Error)) {
+        while !self.over.load(Ordering::SeqCst) {
+            let open = lock(&self.open).clone();
+            let readers: Vec<&PipeReader> =
+                [&self.bell.0].into_iter().chain(open.iter().map(|outlet| &outlet.reader)).collect();
+            let ready = wait(&readers);
+            if ready[0] {
+                let _ = rustix::io::read(&self.bell.0, &mut [0; 64]);
+            }
+            for (outlet, _) in open.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
+                outlet.pour(lost);
+            }
+        }
+    }
+
+    /// Ends [`Outlets::read`].
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.ring();
+    }
+
+    fn ring(&self) {
+        // A full pipe wakes just as well.
+        let _ = rustix::io::write(&self.bell.1, &[0]);
+    }
+}
+
+impl Outlet {
+    /// From now on what comes belongs to this attempt (its number, or `undo`).
+    pub(super) fn begin(&self, outlets: &Outlets, step: &StepId, attempt: &str) {
+        lock(&self.page).path = Some(log::named(&outlets.folder, step, attempt, "log"));
+    }
+
+    /// Returns where the attempt writes to.
+    pub(super) fn writer(&self) -> BorrowedFd<'_> {
+        self.writer.as_fd()
+    }
+
+    /// Takes the rest of an attempt that has ended; `lost` hears why something is not kept.
+    pub(super) fn finish(&self, lost: &dyn Fn(&io::Error)) {
+        self.pour(lost);
+        *lock(&self.page) = Page::default();
+    }
+
+    /// Moves what waits in the pipe to the log.
+    fn pour(&self, lost: &dyn Fn(&io::Error)) {
+        let mut page = lock(&self.page);
+        let mut bytes = [0; CHUNK];
+        for _ in 0..MOST / CHUNK {
+            match rustix::io::read(&self.reader, &mut bytes) {
+                Ok(0) => return,
+                Ok(length) => page.write(&bytes[..length]).unwrap_or_else(|error| lost(&error)),
+                Err(Errno::INTR) => {}
+                // Nothing more waits.
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+impl Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.file.is_none() {
+            let Some(path) = self.path.as_ref() else { return Ok(()) };
+            self.file = Some(log::create(path)?);
+        }
+        self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes))
+    }
+}
+
+/// Waits until there is something to read, and returns for each whether there is.
+#[expect(unsafe_code, reason = "one call of poll is no reason to build rustix with one feature more")]
+fn wait(readers: &[&PipeReader]) -> Vec<bool> {
+    let asked = |reader: &&PipeReader| libc::pollfd { fd: reader.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let mut asked: Vec<libc::pollfd> = readers.iter().map(asked).collect();
+    if let Ok(length) = asked.len().try_into() {
+        // SAFETY: a live list of this length. Where the system refuses, nothing is ready, and it is asked again.
+        unsafe { libc::poll(asked.as_mut_ptr(), length, -1) };
+    }
+    asked.iter().map(|asked| asked.revents != 0).collect()
+}
+
+/// A thread that panicked leaves what it held as it was.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

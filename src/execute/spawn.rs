@@ -1,0 +1,135 @@
+//! `posix_spawn` itself: the one way to start a process whose cost does not grow with meow's own memory.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
+
+use rustix::process::Pid;
+
+/// What a process is started with.
+pub(super) struct Spawn<'a> {
+    /// The program's file; a relative one counts from `directory`.
+    pub program: &'a CStr,
+    /// Its arguments, its own name first.
+    pub args: &'a [&'a CStr],
+    /// Its whole environment, as `NAME=value`.
+    pub env: &'a [&'a CStr],
+    /// The folder it starts in.
+    pub directory: &'a CStr,
+    /// Its standard input.
+    pub input: BorrowedFd<'a>,
+    /// Its standard output and error.
+    pub output: BorrowedFd<'a>,
+}
+
+/// Starts a process in a process group of its own, with every signal at its default and none blocked.
+///
+/// The standard library falls back to `fork` for a relative program in another folder and for a changed `PATH`, and
+/// copies the whole environment for each process.
+///
+/// # Errors
+/// What the system says: the folder or the program is absent, is no program, or there is no room for a process.
+#[expect(unsafe_code, reason = "no safe interface to posix_spawn knows a folder and a process group")]
+pub(super) fn spawn(what: &Spawn) -> io::Result<Pid> {
+    let args = pointers(what.args);
+    let env = pointers(what.env);
+    let mut pid = 0;
+    let mut actions = Actions::new()?;
+    actions.change_folder(what.directory)?;
+    actions.copy(what.input, 0)?;
+    actions.copy(what.output, 1)?;
+    actions.copy(what.output, 2)?;
+    let attributes = Attributes::new()?;
+    // SAFETY: program, arguments and environment are strings that end with a zero and live on in `what`, both lists end
+    // with a null pointer, and actions and attributes were initialised.
+    check(unsafe {
+        libc::posix_spawn(
+            &raw mut pid,
+            what.program.as_ptr(),
+            actions.0.as_ptr(),
+            attributes.0.as_ptr(),
+            args.as_ptr(),
+            env.as_ptr(),
+        )
+    })?;
+    Pid::from_raw(pid).ok_or_else(|| io::Error::other("the system gave no process id"))
+}
+
+/// Returns a list of C strings as C wants it: pointers, a null one last.
+fn pointers(texts: &[&CStr]) -> Vec<*mut c_char> {
+    texts.iter().map(|text| text.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
+}
+
+fn check(code: c_int) -> io::Result<()> {
+    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
+}
+
+/// What the child does before it becomes the program.
+struct Actions(MaybeUninit<libc::posix_spawn_file_actions_t>);
+
+#[expect(unsafe_code, reason = "see `spawn`")]
+impl Actions {
+    fn new() -> io::Result<Self> {
+        let mut actions = MaybeUninit::uninit();
+        // SAFETY: it initialises what the pointer points to.
+        check(unsafe { libc::posix_spawn_file_actions_init(actions.as_mut_ptr()) })?;
+        Ok(Self(actions))
+    }
+
+    fn change_folder(&mut self, folder: &CStr) -> io::Result<()> {
+        // SAFETY: initialised in `new`; the folder is copied.
+        check(unsafe { libc::posix_spawn_file_actions_addchdir_np(self.0.as_mut_ptr(), folder.as_ptr()) })
+    }
+
+    fn copy(&mut self, from: BorrowedFd, to: c_int) -> io::Result<()> {
+        // SAFETY: initialised in `new`; `spawn` keeps the descriptor open until the child has it.
+        check(unsafe { libc::posix_spawn_file_actions_adddup2(self.0.as_mut_ptr(), from.as_raw_fd(), to) })
+    }
+}
+
+#[expect(unsafe_code, reason = "see `spawn`")]
+impl Drop for Actions {
+    fn drop(&mut self) {
+        // SAFETY: initialised in `new`, and not used after.
+        unsafe { libc::posix_spawn_file_actions_destroy(self.0.as_mut_ptr()) };
+    }
+}
+
+/// What the child is: group and signals.
+struct Attributes(MaybeUninit<libc::posix_spawnattr_t>);
+
+#[expect(unsafe_code, reason = "see `spawn`")]
+impl Attributes {
+    fn new() -> io::Result<Self> {
+        let mut attributes = MaybeUninit::uninit();
+        // SAFETY: it initialises what the pointer points to.
+        check(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;
+        let mut made = Self(attributes);
+        let (mut none, mut broken_pipe) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        let flags = libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        let flags = libc::c_short::try_from(flags).map_err(io::Error::other)?;
+        let attributes = made.0.as_mut_ptr();
+        // SAFETY: the sets are initialised by sigemptyset before anything reads them, the attributes were above.
+        unsafe {
+            libc::sigemptyset(none.as_mut_ptr());
+            libc::sigemptyset(broken_pipe.as_mut_ptr());
+            // Rust programs ignore it; everybody else counts on it.
+            libc::sigaddset(broken_pipe.as_mut_ptr(), libc::SIGPIPE);
+            check(libc::posix_spawnattr_setflags(attributes, flags))?;
+            check(libc::posix_spawnattr_setpgroup(attributes, 0))?;
+            check(libc::posix_spawnattr_setsigmask(attributes, none.as_ptr()))?;
+            check(libc::posix_spawnattr_setsigdefault(attributes, broken_pipe.as_ptr()))?;
+        }
+        Ok(made)
+    }
+}
+
+#[expect(unsafe_code, reason = "see `spawn`")]
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        // SAFETY: initialised in `new`, and not used after.
+        unsafe { libc::posix_spawnattr_destroy(self.0.as_mut_ptr()) };
+    }
+}
