@@ -209,9 +209,16 @@ impl Stage<'_> {
             .env("GIT_AUTHOR_EMAIL", "demo@example.com")
             .env("GIT_COMMITTER_NAME", "Demo")
             .env("GIT_COMMITTER_EMAIL", "demo@example.com");
-        for variable in
-            ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "MEOW", "MEOW_RECORD", "MEOW_SLOTS", "XDG_CONFIG_HOME"]
-        {
+        for variable in [
+            "GIT_DIR",
+            "GIT_WORK_TREE",
+            "GIT_INDEX_FILE",
+            "MEOW",
+            "MEOW_RECORD",
+            "MEOW_SLOTS",
+            "MEOW_TRIGGER",
+            "XDG_CONFIG_HOME",
+        ] {
             command.env_remove(variable);
         }
         command

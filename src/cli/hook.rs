@@ -1,40 +1,61 @@
-//! `meow hook pre-commit`, which the installed hook calls: seals records into the commit being made, and never fails it.
+//! `meow hook EVENT`, which an installed hook calls: the hook that was there before, the records, the event's workflow.
 
+mod before;
+mod workflow;
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use clap::Subcommand;
-
+use super::settings::hooks;
 use super::{Context, seal};
 use crate::error::Result;
 use crate::git::Repository;
 
-/// What the hook script asked for.
+/// The exit code by which the script knows that meow did nothing, as of a program that is not there.
+pub const NOT_STARTED: u8 = 127;
+
+/// What the hook script says.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(subcommand)]
-    event: Event,
+    /// The event of git
+    event: String,
+    /// Run the workflow that the repository names for this event, where it is trusted
+    #[arg(long)]
+    workflow: bool,
+    /// The hook that was there before, and its arguments
+    #[arg(last = true)]
+    before: Vec<OsString>,
 }
 
-#[derive(Debug, Subcommand)]
-enum Event {
-    /// A commit is being made
-    PreCommit,
-}
-
-/// Does what belongs to the event; trouble is one warning, never an exit code.
+/// Does what belongs to the event. Returns the exit code of the hook that was there before where it failed, 1 where a
+/// workflow ran and failed; whatever else goes wrong is one warning and 0.
 ///
 /// # Errors
 /// Never; the signature is that of every command.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
-    if context.settings.enabled {
-        let Event::PreCommit = args.event;
+    let code = before::run(args, context);
+    if code != 0 || !context.settings.enabled {
+        return Ok(code);
+    }
+    // What is wrong in meow itself is no reason to stop git.
+    Ok(catch_unwind(AssertUnwindSafe(|| after(args, context))).unwrap_or(0))
+}
+
+/// Runs the workflow of the event, and seals where a commit is being made.
+fn after(args: &Args, context: &Context) -> u8 {
+    let code = match hooks::known(&args.event) {
+        Ok(event) if args.workflow => workflow::run(event, context),
+        _ => 0,
+    };
+    if code == 0 && args.event == "pre-commit" {
         match pre_commit(context) {
             Ok(None) => {}
             Ok(Some(trouble)) => context.terminal.warn(&trouble),
             Err(error) => context.terminal.warn(&format!("the records wait for another commit: {error}")),
         }
     }
-    Ok(0)
+    code
 }
 
 /// Seals into the commit being made; returns what a person should know.
@@ -44,10 +65,7 @@ fn pre_commit(context: &Context) -> Result<Option<String>> {
     if settings.git_index.as_deref().is_some_and(is_partial) {
         return Ok(None);
     }
-    let Some(repository) = Repository::discover(&settings.directory)? else { return Ok(None) };
-    if settings.git_dir.as_deref().is_some_and(|folder| !same(folder, repository.git_dir())) {
-        return Ok(None);
-    }
+    let Some(repository) = here(context)? else { return Ok(None) };
     let waiting = seal::seal(&repository, settings)?;
     let index = settings.git_index.as_deref();
     let mut missing = Vec::new();
@@ -62,6 +80,14 @@ fn pre_commit(context: &Context) -> Result<Option<String>> {
         let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
         format!("a journal stays in the spool: {first}{more}")
     }))
+}
+
+/// Returns the repository around the folder, where it is the one whose hook runs.
+fn here(context: &Context) -> Result<Option<Repository>> {
+    let settings = &context.settings;
+    let Some(repository) = Repository::discover(&settings.directory)? else { return Ok(None) };
+    let other = settings.git_dir.as_deref().is_some_and(|folder| !same(folder, repository.git_dir()));
+    Ok((!other).then_some(repository))
 }
 
 fn is_partial(index: &Path) -> bool {

@@ -1,16 +1,32 @@
-//! `meow hooks`: the pre-commit hook put in, taken out, shown.
+//! `meow hooks`: meow's hooks put in beside what is there, taken out, shown.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Subcommand;
 
 use super::Context;
+use super::settings::hooks::{self, EVENTS};
 use crate::error::{Error, Result};
 use crate::git::{HookState, Repository};
 
+/// Seals records into commits; its hook is always put in.
+const SEALS: &str = "pre-commit";
+
 /// What was typed behind `meow hooks`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  meow hooks install      # from now on every commit carries the records of its executions\n  meow hooks status\n  meow hooks uninstall"
-)]
+#[command(after_help = "\
+Examples:
+  meow hooks install               # from now on every commit carries the records of its executions
+  meow hooks install post-merge    # and the time of the post-merge hook that is there is recorded
+  meow hooks status
+  meow hooks uninstall
+
+A workflow runs at a git event where .meow/config.toml names one and `meow trust` trusts it; when it fails, git stops as it
+does for any hook:
+  [hooks]
+  pre-push = \"check\"
+`git push --no-verify` or MEOW=0 goes on without it. A hook that is there already, of husky, lefthook or pre-commit for
+instance, is called first, timed, and recorded as hook/EVENT.")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -18,43 +34,88 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Put in the hook; one that is there already is called first
-    Install,
-    /// Take out the hook, and put back what was there before
+    /// Put in the hooks for commits, for the events that .meow/config.toml names, and for these
+    Install {
+        /// More events of git whose hooks are to be timed
+        #[arg(value_name = "EVENT", value_parser = event)]
+        events: Vec<&'static str>,
+    },
+    /// Take out the hooks, and put back what was there before
     Uninstall,
-    /// Say whether the hook is in, and where
+    /// Say which hooks are in, and where
     Status,
 }
 
-/// Does what was asked with the hook.
+fn event(text: &str) -> Result<&'static str, String> {
+    hooks::known(text).map_err(|error| format!("{error}; known are {}", EVENTS.join(", ")))
+}
+
+/// Does what was asked with the hooks.
 ///
 /// # Errors
 /// There is no repository, or its folder of hooks cannot be read or written.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let repository = repository(context)?;
-    match args.action {
-        Action::Install => install(&repository, context)?,
+    match &args.action {
+        Action::Install { events } => install(&repository, events, context)?,
         Action::Uninstall => {
-            let path = repository.hook_state()?.path;
-            let done = repository.uninstall_hook()?;
-            let words = if done { "taken out; the folder is as it was before" } else { "there was no hook of meow's" };
-            context.terminal.result(&format!("{}: {words}", path.display()))?;
+            let path = repository.hook_state(SEALS)?.path;
+            let taken = uninstall(&repository)?;
+            for path in &taken {
+                context.terminal.result(&format!("{path}: taken out; the folder is as it was before"))?;
+            }
+            if taken.is_empty() {
+                context.terminal.result(&format!("{}: there was no hook of meow's", path.display()))?;
+            }
         }
-        Action::Status => context.terminal.result(&sentence(&repository.hook_state()?))?,
+        Action::Status => {
+            let mut events: BTreeSet<String> = repository.hooked_events()?.into_iter().collect();
+            events.extend(context.settings.hooks.keys().map(|event| (*event).to_owned()));
+            events.insert(SEALS.to_owned());
+            for event in events {
+                let state = repository.hook_state(&event)?;
+                context.terminal.result(&sentence(&state, named(&event, context)))?;
+            }
+        }
     }
     Ok(0)
 }
 
-/// Puts in the hook and says so.
+/// Puts in the hooks and says so.
 ///
 /// # Errors
-/// The folder of hooks cannot be written, or its hook cannot be chained.
-pub fn install(repository: &Repository, context: &Context) -> Result<()> {
-    let state = repository.install_hook()?;
-    if state.elsewhere {
-        context.terminal.say("core.hooksPath names this folder; other repositories that share it get the hook too");
+/// The folder of hooks cannot be written, or a hook that is there cannot be chained.
+pub fn install(repository: &Repository, more: &[&'static str], context: &Context) -> Result<()> {
+    let mut events: BTreeMap<&'static str, bool> = more.iter().map(|event| (*event, false)).collect();
+    events.insert(SEALS, false);
+    events.extend(context.settings.hooks.keys().map(|event| (*event, true)));
+    for (event, runs) in events {
+        let state = repository.install_hook(event, runs)?;
+        if state.elsewhere && event == SEALS {
+            context.terminal.say("core.hooksPath names this folder; other repositories that share it get the hook too");
+        }
+        context.terminal.result(&sentence(&state, named(event, context)))?;
     }
-    context.terminal.result(&sentence(&state))
+    Ok(())
+}
+
+/// Takes out every hook of meow's; returns where they stood.
+///
+/// # Errors
+/// One was edited since, or the folder cannot be written.
+pub fn uninstall(repository: &Repository) -> Result<Vec<String>> {
+    let mut taken = Vec::new();
+    for event in repository.hooked_events()? {
+        let path = repository.hook_state(&event)?.path;
+        if repository.uninstall_hook(&event)? {
+            taken.push(path.display().to_string());
+        }
+    }
+    Ok(taken)
+}
+
+fn named<'a>(event: &str, context: &'a Context) -> Option<&'a str> {
+    context.settings.hooks.get(event).map(|(workflow, _)| workflow.as_str())
 }
 
 fn repository(context: &Context) -> Result<Repository> {
@@ -64,12 +125,24 @@ fn repository(context: &Context) -> Result<Repository> {
     })
 }
 
-fn sentence(state: &HookState) -> String {
-    let words = match (state.installed, state.other) {
-        (true, true) => "installed; calls the hook that was there before",
-        (true, false) => "installed",
-        (false, true) => "not installed; another hook is there, which meow would call first",
-        (false, false) => "not installed",
+fn sentence(state: &HookState, workflow: Option<&str>) -> String {
+    let mut words = match (state.installed, state.other) {
+        (true, true) if state.moved.is_some() => "installed; called by the hook that stands there".to_owned(),
+        (true, true) => "installed; calls the hook that was there before".to_owned(),
+        (true, false) => "installed".to_owned(),
+        (false, true) => "not installed; another hook is there, which meow would call first".to_owned(),
+        (false, false) => "not installed".to_owned(),
     };
+    if let (false, Some((path, _))) = (state.installed, &state.moved) {
+        words =
+            format!("not called any more: another tool moved it to {}; `meow hooks install` mends it", path.display());
+    }
+    match (workflow, state.installed && state.runs) {
+        (Some(workflow), true) => words.push_str(&format!("; runs `{workflow}` where `meow trust` trusts it")),
+        (Some(workflow), false) => {
+            words.push_str(&format!("; `{workflow}` does not run at it until `meow hooks install` is typed"));
+        }
+        (None, _) => {}
+    }
     format!("{}: {words}", state.path.display())
 }

@@ -131,11 +131,16 @@ impl Context {
 pub fn main() -> ExitCode {
     let line = match Line::try_parse() {
         Ok(line) => line,
+        // A hook that another version of meow wrote stops nothing.
+        Err(_) if settings::for_hook() => return ExitCode::from(hook::NOT_STARTED),
         Err(usage) => return terminal::usage(&usage),
     };
     let settings = match Settings::resolve(&line.global) {
         Ok(settings) => settings,
-        Err(error) => return ExitCode::from(Terminal::plain().fail(&error)),
+        Err(error) => {
+            let code = Terminal::plain().fail(&error);
+            return ExitCode::from(if settings::for_hook() { hook::NOT_STARTED } else { code });
+        }
     };
     let terminal = Terminal::new(&settings);
     let context = Context { settings, terminal };

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use super::machine::Machine;
 use super::{Context, identity};
 use crate::error::{Error, Result};
-use crate::execute::{Ending, Usage, foreground};
+use crate::execute::{Around, Ending, Usage, foreground};
 use crate::git::Repository;
 use crate::record::{Attempt, Execution, ExecutionId, Outcome, Source};
 use crate::store::journal::Journal;
@@ -110,7 +110,7 @@ fn command(args: &Args, context: &Context) -> u8 {
         None
     });
     let before = context.settings.clock.elapsed();
-    let ran = foreground(&args.command, &context.settings.directory);
+    let ran = foreground(&args.command, &context.settings.directory, Around::default());
     let duration_ms = context.settings.clock.elapsed().saturating_sub(before).as_secs_f64() * 1e3;
     let (ending, usage) = match &ran {
         Ok(ended) => ended.clone(),
@@ -133,7 +133,7 @@ fn command(args: &Args, context: &Context) -> u8 {
 }
 
 /// Returns the exit code that a shell would give.
-fn code(ending: &Ending) -> u8 {
+pub(super) fn code(ending: &Ending) -> u8 {
     let code = match ending {
         Ending::Exited { code } => *code,
         Ending::Signaled { signal } => 128 + signal,
@@ -185,6 +185,11 @@ fn attempt(args: &Args) -> Attempt {
 }
 
 fn ended(args: &Args, ending: &Ending, usage: Usage, duration_ms: f64) -> Attempt {
+    finished(attempt(args), ending, usage, duration_ms)
+}
+
+/// Returns an attempt with how it ended and what it used.
+pub(super) fn finished(attempt: Attempt, ending: &Ending, usage: Usage, duration_ms: f64) -> Attempt {
     Attempt {
         duration_ms: Some(duration_ms),
         outcome: if ending.passed() { Outcome::Passed } else { Outcome::Failed },
@@ -195,6 +200,6 @@ fn ended(args: &Args, ending: &Ending, usage: Usage, duration_ms: f64) -> Attemp
         peak_memory_bytes: usage.peak_memory_bytes,
         read_bytes: usage.read_bytes,
         written_bytes: usage.written_bytes,
-        ..attempt(args)
+        ..attempt
     }
 }

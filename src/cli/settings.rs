@@ -187,6 +187,11 @@ impl Settings {
     }
 }
 
+/// Returns whether a hook of git's calls this program, as `meow hook EVENT`.
+pub fn for_hook() -> bool {
+    env::args_os().nth(1).is_some_and(|first| first == "hook")
+}
+
 /// Returns every setting from the first that says something: flag, variable, repository, user.
 fn layers(
     flags: &Flags,

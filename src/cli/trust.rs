@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Context;
+use super::project::Project;
+use super::settings::Settings;
 use crate::error::{Error, Result};
 use crate::redact::inert;
 use crate::report;
@@ -107,6 +109,17 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let page = page(&standing, context);
     context.terminal.result(&if args.json { report::json(&page) } else { text(&page) })?;
     Ok(0)
+}
+
+/// Forgets all trust in a project; a user without a folder for state trusts nothing.
+///
+/// # Errors
+/// A file cannot be removed.
+pub fn forget(project: &Project, settings: &Settings) -> Result<()> {
+    if settings.state.is_none() {
+        return Ok(());
+    }
+    kept::revoke(settings, &gate::place(project)?).map(drop)
 }
 
 fn page(standing: &Standing, context: &Context) -> Page {

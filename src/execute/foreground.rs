@@ -3,14 +3,26 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::stdio::stderr;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::event::{Ending, Usage};
 use super::process::{io_bytes, wait4};
+
+/// What is different for the command from what meow was started with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Around<'a> {
+    /// Variables that it must not have.
+    pub without: &'a [&'a str],
+    /// Variables that it has besides.
+    pub with: &'a [(&'a str, &'a str)],
+    /// Whether it reads nothing, and what it prints goes to stderr.
+    pub aside: bool,
+}
 
 /// Runs a command in `directory` with the terminal that meow has; returns how it ended and what it used.
 ///
@@ -22,10 +34,18 @@ use super::process::{io_bytes, wait4};
 ///
 /// # Panics
 /// On an empty command.
-pub fn foreground(command: &[OsString], directory: &Path) -> io::Result<(Ending, Usage)> {
+pub fn foreground(command: &[OsString], directory: &Path, around: Around<'_>) -> io::Result<(Ending, Usage)> {
     let (program, args) = command.split_first().expect("a command has a program");
     let mut signals = Signals::new([SIGINT, SIGQUIT, SIGTERM, SIGHUP])?;
-    let child = Command::new(program).args(args).current_dir(directory).spawn()?;
+    let mut command = Command::new(program);
+    command.args(args).current_dir(directory).envs(around.with.iter().copied());
+    for variable in around.without {
+        command.env_remove(variable);
+    }
+    if around.aside {
+        command.stdin(Stdio::null()).stdout(stderr().try_clone_to_owned()?);
+    }
+    let child = command.spawn()?;
     let pid = Pid::from_child(&child);
     let handle = signals.handle();
     std::thread::scope(|scope| {

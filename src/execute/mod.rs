@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use event::{Ending, Event, ExecutionOutcome, Usage};
-pub use foreground::foreground;
+pub use foreground::{Around, foreground};
 pub use stop::Stop;
 
 use crate::clock::Clock;

@@ -1,125 +1,274 @@
-//! The pre-commit hook: put in beside what is there already, and taken out byte for byte.
+//! The folder of hooks: meow's put in beside what is there already, and taken out byte for byte.
+
+mod script;
 
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use gix::config::Source;
+
 use super::{Repository, trouble};
 use crate::error::{Error, Result};
+use script::Before;
+pub use script::Wanted;
 
-/// The hook that seals records into the commit being made.
-const NAME: &str = "pre-commit";
-/// Where the hook that was there before waits, called first.
-const BEFORE: &str = "pre-commit.before-meow";
-/// The whole hook. It may stop a commit only by the exit code of the hook that was there before.
-const SCRIPT: &str = r#"#!/bin/sh
-# Put here by `meow hooks install`; `meow hooks uninstall` restores what was here before.
-before="$(dirname "$0")/pre-commit.before-meow"
-if [ -x "$before" ]; then
-    "$before" "$@" || exit $?
-fi
-if [ "$MEOW" != 0 ] && command -v meow >/dev/null 2>&1; then
-    meow hook pre-commit </dev/null || :
-fi
-exit 0
-"#;
+/// Variables by which git points the children of a hook at its repository (`git rev-parse --local-env-vars`): a program that
+/// works elsewhere must not have them.
+pub const LOCAL: [&str; 16] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
 
-/// What stands in a repository's folder of hooks.
+/// Where other tools put the hook they find: pre-commit calls it from there, lefthook does not.
+const ASIDE: [(&str, bool); 2] = [("legacy", true), ("old", false)];
+
+/// What stands in a repository's folder of hooks for one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookState {
     /// The hook's path.
     pub path: PathBuf,
-    /// Whether meow's hook stands there.
+    /// Whether meow's hook is called at the event.
     pub installed: bool,
+    /// Whether it runs a workflow.
+    pub runs: bool,
     /// Whether another hook is there: instead of meow's, or called by it.
     pub other: bool,
+    /// Where another tool moved meow's hook, and whether that tool calls it there.
+    pub moved: Option<(PathBuf, bool)>,
     /// Whether the folder lies outside the repository's git directory, since `core.hooksPath` names it.
     pub elsewhere: bool,
 }
 
-impl Repository {
-    /// Returns what stands in the folder of hooks.
-    ///
-    /// # Errors
-    /// The folder cannot be found or read.
-    pub fn hook_state(&self) -> Result<HookState> {
-        let folder = self.hooks_folder()?;
-        let path = folder.join(NAME);
-        let installed = is_ours(&path)?;
-        let other = if installed { present(&folder.join(BEFORE)) } else { present(&path) };
-        let elsewhere = folder != self.common_dir().join("hooks");
-        Ok(HookState { path, installed, other, elsewhere })
+/// The paths of one event.
+struct Places {
+    folder: PathBuf,
+    event: String,
+}
+
+impl Places {
+    fn hook(&self) -> PathBuf {
+        self.folder.join(&self.event)
     }
 
-    /// Puts in the hook; a hook that was there before is called first and keeps its say.
-    ///
-    /// Doing it twice changes nothing.
+    /// Where the hook that was there before waits, called first.
+    fn before(&self) -> PathBuf {
+        self.folder.join(format!("{}.before-meow", self.event))
+    }
+
+    /// Returns where another tool moved meow's hook, and whether that tool calls it there.
+    fn moved(&self) -> Option<(PathBuf, bool)> {
+        let aside = ASIDE.map(|(ending, called)| (self.folder.join(format!("{}.{ending}", self.event)), called));
+        aside.into_iter().find(|(path, _)| ours(path).is_some())
+    }
+}
+
+impl Repository {
+    /// Returns what stands in the folder of hooks for an event.
     ///
     /// # Errors
-    /// The hook that is there cannot be called from another place, or the folder cannot be written.
-    pub fn install_hook(&self) -> Result<HookState> {
-        let folder = self.hooks_folder()?;
-        let (path, before) = (folder.join(NAME), folder.join(BEFORE));
-        if !is_ours(&path)? {
-            let wrong = || format!("the hook {} cannot be written", path.display());
-            fs::create_dir_all(&folder).map_err(trouble(wrong()))?;
-            let mut script = tempfile::NamedTempFile::new_in(&folder).map_err(trouble(wrong()))?;
-            script.write_all(SCRIPT.as_bytes()).map_err(trouble(wrong()))?;
-            fs::set_permissions(script.path(), fs::Permissions::from_mode(0o755)).map_err(trouble(wrong()))?;
-            let moved = present(&path);
-            if moved {
-                can_move(&path, &before)?;
-                fs::rename(&path, &before).map_err(trouble(wrong()))?;
-            }
-            if let Err(error) = script.persist_noclobber(&path) {
-                if moved {
-                    fs::rename(&before, &path).map_err(trouble(wrong()))?;
-                }
-                return Err(trouble(wrong())(error.error));
-            }
+    /// The folder cannot be found.
+    pub fn hook_state(&self, event: &str) -> Result<HookState> {
+        let places = Places { folder: self.hooks_folder()?.0, event: event.to_owned() };
+        let (path, before) = (places.hook(), places.before());
+        let moved = places.moved();
+        let direct = ours(&path);
+        let aside = moved.as_ref().filter(|(_, called)| *called).and_then(|(path, _)| ours(path));
+        let other = if direct.is_some() { present(&before) } else { present(&path) };
+        Ok(HookState {
+            installed: direct.is_some() || aside.is_some(),
+            runs: direct.or(aside).is_some_and(|text| script::runs(&text)),
+            other,
+            elsewhere: places.folder != self.common_dir().join("hooks"),
+            path,
+            moved,
+        })
+    }
+
+    /// Returns the events at which a hook of meow's stands in the folder, called or not.
+    ///
+    /// # Errors
+    /// The folder cannot be found.
+    pub fn hooked_events(&self) -> Result<Vec<String>> {
+        let folder = self.hooks_folder()?.0;
+        let mut events: Vec<String> = fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| ours(&entry.path()).is_some())
+            .filter_map(|entry| entry.file_name().to_str()?.split('.').next().map(str::to_owned))
+            .collect();
+        events.sort();
+        events.dedup();
+        Ok(events)
+    }
+
+    /// Puts in the hook; one that was there before is called first and keeps its say. Doing it twice changes nothing.
+    ///
+    /// # Errors
+    /// The hook that is there cannot be called from another place, the repository leads its hooks outside itself, or the
+    /// folder cannot be written.
+    pub fn install_hook(&self, event: &'static str, runs: bool) -> Result<HookState> {
+        let (folder, leads_out) = self.hooks_folder()?;
+        if leads_out {
+            return Err(Error::git(format!(
+                "core.hooksPath of this repository leads outside of it, to {}",
+                folder.display()
+            ))
+            .hint("`git config --global core.hooksPath` is the place for a folder that repositories share"));
         }
-        self.hook_state()
+        let places = Places { folder, event: event.to_owned() };
+        let (path, before) = (places.hook(), places.before());
+        let wrong = || format!("the hook {} cannot be written", path.display());
+        let aside = match places.moved() {
+            Some((aside, true)) => Some(aside),
+            Some((_, false)) => {
+                take_out(&places)?;
+                None
+            }
+            None => None,
+        };
+        let place = aside.unwrap_or_else(|| path.clone());
+        let held = ours(&place);
+        if held.as_deref().is_some_and(|text| !script::is_unedited(text)) {
+            return self.hook_state(event);
+        }
+        // A tool that wrote its hook anew left a copy of it in the place beside.
+        if held.is_none() && present(&before) && alike(&before, &path) {
+            fs::remove_file(&before).map_err(trouble(wrong()))?;
+        }
+        let other = if held.is_some() { &before } else { &path };
+        let how = if present(other) { script::before(other) } else { Ok(Before::Program) };
+        let refuse = |why: &str| {
+            Error::git(format!("the hook {} {why}", path.display()))
+                .hint(format!("add the line `meow hook {event}` to that hook yourself"))
+        };
+        let how = how.map_err(refuse)?;
+        let made_folder = match &held {
+            Some(text) => script::made_folder(text),
+            None => !places.folder.exists() || all_ours(&places.folder),
+        };
+        let text = script::script(Wanted { event, runs, made_folder }, how);
+        if held.as_ref() == Some(&text) {
+            return self.hook_state(event);
+        }
+        fs::create_dir_all(&places.folder).map_err(trouble(wrong()))?;
+        let mut unfinished = tempfile::NamedTempFile::new_in(&places.folder).map_err(trouble(wrong()))?;
+        unfinished.write_all(text.as_bytes()).map_err(trouble(wrong()))?;
+        fs::set_permissions(unfinished.path(), fs::Permissions::from_mode(0o755)).map_err(trouble(wrong()))?;
+        if held.is_some() {
+            unfinished.persist(&place).map_err(|error| trouble(wrong())(error.error))?;
+            return self.hook_state(event);
+        }
+        let moves = present(&path);
+        if moves {
+            if present(&before) {
+                return Err(refuse(&format!("cannot make room: {} exists", before.display())));
+            }
+            fs::rename(&path, &before).map_err(trouble(wrong()))?;
+        }
+        if let Err(error) = unfinished.persist_noclobber(&path) {
+            if moves {
+                fs::rename(&before, &path).map_err(trouble(wrong()))?;
+            }
+            return Err(trouble(wrong())(error.error));
+        }
+        self.hook_state(event)
     }
 
     /// Takes out the hook and puts back the one that was there before; returns whether there was anything to take out.
     ///
     /// # Errors
     /// The hook was edited since, or the folder cannot be written.
-    pub fn uninstall_hook(&self) -> Result<bool> {
-        let folder = self.hooks_folder()?;
-        let (path, before) = (folder.join(NAME), folder.join(BEFORE));
-        if !is_ours(&path)? {
-            return Ok(false);
-        }
-        let wrong = || format!("the hook {} cannot be taken out", path.display());
-        if fs::read(&path).map_err(trouble(wrong()))? != SCRIPT.as_bytes() {
-            return Err(Error::git(format!("the hook {} was edited since it was put in", path.display()))
-                .hint("take out the lines that call meow by hand"));
-        }
-        if present(&before) {
-            fs::rename(&before, &path).map_err(trouble(wrong()))?;
-        } else {
-            fs::remove_file(&path).map_err(trouble(wrong()))?;
-        }
-        Ok(true)
+    pub fn uninstall_hook(&self, event: &str) -> Result<bool> {
+        take_out(&Places { folder: self.hooks_folder()?.0, event: event.to_owned() })
     }
 
-    /// Returns the folder in which the person's git looks for hooks: `core.hooksPath`, or `hooks` in the git directory.
-    fn hooks_folder(&self) -> Result<PathBuf> {
+    /// Returns the folder in which the person's git looks for hooks (`core.hooksPath`, or `hooks` in the git directory), and
+    /// whether the repository's own configuration leads it outside of the repository.
+    fn hooks_folder(&self) -> Result<(PathBuf, bool)> {
         let person = self.as_person()?;
-        let configured = person
-            .config_snapshot()
-            .trusted_path("core.hooksPath")
-            .map_err(trouble("core.hooksPath is no path that can be followed"))?;
-        let Some(folder) = configured else { return Ok(self.common_dir().join("hooks")) };
+        let config = person.config_snapshot();
+        let configured =
+            config.trusted_path("core.hooksPath").map_err(trouble("core.hooksPath is no path that can be followed"))?;
+        let Some(folder) = configured else { return Ok((self.common_dir().join("hooks"), false)) };
         if folder == Path::new("/dev/null") {
             return Err(Error::git("core.hooksPath is /dev/null: hooks are switched off")
                 .hint("`meow commit` records without a hook"));
         }
         // A relative path counts from where hooks run: the work tree's top, or the bare repository.
-        Ok(self.work_dir().unwrap_or_else(|| self.git_dir()).join(folder))
+        let top = self.work_dir().unwrap_or_else(|| self.git_dir());
+        let folder = top.join(folder);
+        let sections = config.plumbing().sections_by_name("core").into_iter().flatten();
+        let last = sections.filter(|section| section.value("hooksPath").is_some()).last();
+        let own = last.is_some_and(|section| matches!(section.meta().source, Source::Local | Source::Worktree));
+        let inside = |above: &Path| {
+            let above = above.canonicalize().unwrap_or_else(|_| above.to_path_buf());
+            followed(&folder).starts_with(above)
+        };
+        let leads_out = own && !inside(top) && !inside(self.common_dir());
+        Ok((folder, leads_out))
     }
+}
+
+/// Returns where a path leads, its missing end taken as it is written.
+fn followed(path: &Path) -> PathBuf {
+    let mut missing = Vec::new();
+    let mut at = path;
+    loop {
+        if let Ok(found) = at.canonicalize() {
+            return missing.iter().rev().fold(found, |path, part| match part {
+                std::path::Component::ParentDir => path.parent().map(PathBuf::from).unwrap_or(path),
+                part => path.join(part),
+            });
+        }
+        let (Some(last), Some(above)) = (at.components().next_back(), at.parent()) else { return path.to_path_buf() };
+        missing.push(last);
+        at = above;
+    }
+}
+
+/// Takes meow's hook out of wherever it stands for the event.
+fn take_out(places: &Places) -> Result<bool> {
+    let (path, before) = (places.hook(), places.before());
+    let Some(place) = Some(path.clone()).filter(|path| ours(path).is_some()).or_else(|| places.moved().map(|it| it.0))
+    else {
+        return Ok(false);
+    };
+    let wrong = || format!("the hook {} cannot be taken out", place.display());
+    let text = ours(&place).unwrap_or_default();
+    if !script::is_unedited(&text) {
+        return Err(Error::git(format!("the hook {} was edited since it was put in", place.display()))
+            .hint("take out the lines that call meow by hand"));
+    }
+    if !present(&before) {
+        fs::remove_file(&place).map_err(trouble(wrong()))?;
+    } else if place != path && alike(&before, &path) {
+        // The tool that moved meow's hook aside wrote its own anew: what waits is its former copy.
+        fs::remove_file(&before).and_then(|()| fs::remove_file(&place)).map_err(trouble(wrong()))?;
+    } else {
+        fs::rename(&before, &place).map_err(trouble(wrong()))?;
+    }
+    if script::made_folder(&text) {
+        // Only an empty folder goes.
+        let _ = fs::remove_dir(&places.folder);
+    }
+    Ok(true)
 }
 
 /// Returns whether something stands at `path`, be it a link to nothing.
@@ -127,32 +276,28 @@ fn present(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// Returns whether the file at `path` was put there by meow.
-fn is_ours(path: &Path) -> Result<bool> {
-    let mark = SCRIPT.lines().nth(1).expect("the script's second line");
-    match fs::read(path) {
-        Ok(bytes) => Ok(bytes.windows(mark.len()).any(|window| window == mark.as_bytes())),
-        Err(_) if !path.is_file() => Ok(false),
-        Err(error) => Err(trouble(format!("the hook {} cannot be read", path.display()))(error)),
-    }
+/// Returns the text of the hook at `path` where it is meow's.
+fn ours(path: &Path) -> Option<String> {
+    // A hook that cannot be read is somebody else's: meow's own can.
+    let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+    let bytes = is_file.then(|| fs::read(path).ok()).flatten()?;
+    String::from_utf8(bytes).ok().filter(|text| script::is_ours(text))
 }
 
-/// Checks that the hook that is there will work under another name.
-fn can_move(path: &Path, before: &Path) -> Result<()> {
-    let refuse = |why: &str| {
-        Err(Error::git(format!("the hook {} {why}", path.display()))
-            .hint("add the line `meow hook pre-commit` to that hook yourself"))
-    };
-    if present(before) {
-        return refuse(&format!("cannot make room: {} exists", before.display()));
+/// Returns whether a folder holds nothing but hooks of meow's that it was made for.
+fn all_ours(folder: &Path) -> bool {
+    let mut entries = fs::read_dir(folder).into_iter().flatten().flatten().peekable();
+    let made = |path: &Path| ours(path).is_some_and(|text| script::made_folder(&text));
+    entries.peek().is_some() && entries.all(|entry| made(&entry.path()))
+}
+
+/// Returns whether two hooks are the same, or both lefthook's, whose text varies with its version.
+fn alike(one: &Path, other: &Path) -> bool {
+    match (fs::read(one), fs::read(other)) {
+        (Ok(one), Ok(other)) => {
+            let lefthook = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("call_lefthook");
+            one == other || lefthook(&one) && lefthook(&other)
+        }
+        _ => false,
     }
-    let text = fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    if text.contains("basename") && text.contains("$0") || text.contains("${0##*/}") {
-        return refuse("asks for its own name, which chaining would change");
-    }
-    if path.parent().is_some_and(|folder| folder.join("husky.sh").exists() || folder.join("h").exists()) {
-        return refuse("is written by husky, which would overwrite meow's");
-    }
-    Ok(())
 }

@@ -70,6 +70,22 @@ fn an_existing_hook_keeps_its_arguments_and_its_say() {
 }
 
 #[test]
+fn a_hook_of_the_shell_that_asks_for_its_name_is_told_it() {
+    for shell in ["#!/bin/sh\n", "#!/usr/bin/env bash\n", ""] {
+        let space = Space::repository();
+        let hook = format!("{shell}echo \"$(basename \"$0\") in $(dirname \"$0\"): $*\" > hook-log\nexit 3\n");
+        plant(&space.root().join(".git/hooks/pre-commit"), &hook, 0o755);
+        space.meow_ok(&["hooks", "install"]);
+        for meow in ["1", "0"] {
+            let mut command = space.command(&space.root(), ".git/hooks/pre-commit");
+            let status = command.args(["one", "two words"]).env("MEOW", meow).status().expect("it starts");
+            assert_eq!(status.code(), Some(3), "{shell}");
+            assert_eq!(space.read("hook-log"), "pre-commit in .git/hooks: one two words\n", "{shell}");
+        }
+    }
+}
+
+#[test]
 fn hooks_path_is_respected() {
     let space = Space::repository();
     space.git(&["config", "core.hooksPath", "my-hooks"]);
@@ -90,7 +106,11 @@ fn hooks_path_is_respected() {
 fn what_cannot_be_chained_is_refused_and_untouched() {
     let space = Space::repository();
     let folder = space.root().join(".git/hooks");
-    plant(&folder.join("pre-commit"), "#!/bin/sh\nexec dispatcher \"$(basename \"$0\")\"\n", 0o755);
+    plant(
+        &folder.join("pre-commit"),
+        "#!/usr/bin/perl\nuse File::Basename;\nexec 'dispatcher', basename($0);\n",
+        0o755,
+    );
     let before = snapshot(&folder);
     let said = space.meow(&["hooks", "install"]);
     assert!(said.code == 3 && said.err.contains("meow hook pre-commit"), "{said:?}");

@@ -153,6 +153,8 @@ fn law_5_one_printer_and_one_reader_of_the_environment() {
 fn law_8_processes_are_started_in_few_places_and_unasked_ones_pass_the_gate() {
     // Who may start a process, and for whom: steps, git, the person's own command, the demonstration's own folder.
     let starts = ["execute/command.rs", "execute/foreground.rs", "git/remote.rs", "cli/demo.rs"];
+    // The person's own words; the hook that was there before; meow itself, behind the gate.
+    let typed = ["cli/record.rs", "cli/hook/before.rs", "cli/hook/workflow.rs"];
     let mut found = Vec::new();
     for (path, text) in sources() {
         let file = path.to_string_lossy().into_owned();
@@ -164,7 +166,10 @@ fn law_8_processes_are_started_in_few_places_and_unasked_ones_pass_the_gate() {
         if opens && !(text.contains("settings.unasked()") && text.contains("gate(&project")) {
             found.push(format!("{file} executes a plan without the gate of `cli::trust`"));
         }
-        if code(&text).any(|line| line.contains("foreground(")) && room(&path) == "cli" && file != "cli/record.rs" {
+        if code(&text).any(|line| line.contains("foreground("))
+            && room(&path) == "cli"
+            && !typed.contains(&file.as_str())
+        {
             found.push(format!("{file} runs a command that no person typed"));
         }
     }

@@ -11,6 +11,8 @@ mod formulas;
 mod git_state;
 mod golden;
 mod help;
+mod hook_layouts;
+mod hook_workflows;
 mod hooks;
 mod import;
 mod import_formats;

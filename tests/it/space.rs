@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -128,6 +129,18 @@ impl Space {
             .env("MEOW_CLOCK", format!("{}#{call}", jiff::Timestamp::from_second(now).expect("in range")));
         command
     }
+}
+
+/// Returns whether another tool's program is here; where it is not, says that something is skipped.
+pub fn peer(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let here = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    if !here {
+        assert!(std::env::var_os("MEOW_REQUIRE_PEERS").is_none(), "{program} is required and missing");
+        // Not every caller is a test by itself, whose output is its own.
+        let _ = writeln!(std::io::stderr(), "skipped: {program} is not here");
+    }
+    here
 }
 
 impl From<Output> for Said {

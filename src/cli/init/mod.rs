@@ -8,8 +8,8 @@ mod write;
 use std::fs;
 use std::path::Path;
 
-use super::Context;
 use super::project::Project;
+use super::{Context, hooks};
 use crate::error::{Error, Result};
 use detect::Top;
 
@@ -88,10 +88,9 @@ fn hook(args: &Args, project: &Project, context: &Context) -> Result<()> {
             );
         }
         Some(repository) if args.hooks => {
-            let state = repository.install_hook()?;
-            context.terminal.result(&format!("put in {}", state.path.display()))?;
+            hooks::install(repository, &[], context)?;
         }
-        Some(repository) if !repository.hook_state().is_ok_and(|state| state.installed) => {
+        Some(repository) if !repository.hook_state("pre-commit").is_ok_and(|state| state.installed) => {
             context.terminal.say("records are committed by `meow commit`; `meow init --hooks` has a hook do it");
         }
         Some(_) => {}

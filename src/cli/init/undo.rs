@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{agents, write};
 use crate::cli::Context;
 use crate::cli::project::Project;
+use crate::cli::{hooks, trust};
 use crate::error::{Error, Result};
 use crate::git::DATA_FOLDERS;
 
@@ -15,11 +16,11 @@ pub fn undo(project: &Project, force: bool, context: &Context) -> Result<u8> {
     let (going, staying) = plan(&meow, force)?;
     if let Some(repository) = &project.repository {
         // First, so that a hook that cannot be taken out stops everything before anything is gone.
-        let path = repository.hook_state()?.path;
-        if repository.uninstall_hook()? {
-            context.terminal.result(&format!("took out {}", path.display()))?;
+        for path in hooks::uninstall(repository)? {
+            context.terminal.result(&format!("took out {path}"))?;
         }
     }
+    trust::forget(project, &context.settings)?;
     let section = agents::take_out(project)?;
     if section {
         context.terminal.result("took meow's section out of AGENTS.md")?;
