@@ -121,6 +121,7 @@ fn complete(rows: &[Record], number: &mut u64) -> Vec<Record> {
             tree: Some(Digest::of(&[1, chance.below(255) as u8, *number as u8])),
             patch: Some(Digest::of(commit.bytes())),
             range_patch: Some(Digest::of(&[2, chance.below(255) as u8, *number as u8])),
+            tracked: (chance.below(3) == 0).then(|| Digest::of(&[3, chance.below(255) as u8, *number as u8])),
             dirty: Some(chance.below(3) == 0),
             branch: Some(if chance.below(2) == 0 {
                 "main".to_owned()

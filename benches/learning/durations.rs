@@ -135,6 +135,7 @@ fn generated(attempts: usize, series: usize) -> History {
             slots: None,
             variables: BTreeMap::new(),
             source: Source::default(),
+            resumes: None,
         });
         for step in 0..10_u32 {
             // A sum of uniform numbers is close to a normal one.

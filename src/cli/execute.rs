@@ -3,6 +3,7 @@
 mod forecast;
 mod progress;
 mod recording;
+mod resume;
 mod summary;
 
 use std::collections::BTreeMap;
@@ -23,7 +24,8 @@ use crate::record::{ExecutionId, PARTIAL};
 use crate::redact::inert;
 use crate::workflow::{Step, Workflow};
 use progress::Progress;
-use recording::Recording;
+use recording::{Recording, Request};
+use resume::Resume;
 use summary::Summary;
 
 /// What a stopped step gets to end by itself.
@@ -62,6 +64,10 @@ pub struct Args {
     /// Run this step and everything that waits for it; the others count as done
     #[arg(long, value_name = "STEP")]
     from: Option<String>,
+    /// Go on with an execution that was interrupted, failed or was stopped: what had passed there, on the same tracked
+    /// sources with the same command, is not run again [default: the latest]
+    #[arg(long, value_name = "EXECUTION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["only", "from"])]
+    resume: Option<String>,
     /// When it fails, run the `undo` commands of the steps that had passed, the last one first
     #[arg(long)]
     undo: bool,
@@ -88,6 +94,20 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
+impl Args {
+    /// Returns the execution to go on with. A word after `--resume` that is no start of an id is the workflow.
+    fn resumed(&self, project: &Project, context: &Context) -> Result<Option<Resume>> {
+        let Some(wanted) = &self.resume else { return Ok(None) };
+        let wanted = Some(wanted.as_str()).filter(|word| !word.is_empty());
+        let is_id = |word: &&str| word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let (id, workflow) = match (wanted, self.workflow.as_deref()) {
+            (Some(word), None) if !is_id(&word) => (None, Some(word)),
+            (id, workflow) => (id, workflow),
+        };
+        resume::find(id, workflow, project, context).map(Some)
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -95,7 +115,9 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let project = context.project()?;
     let variables: BTreeMap<String, String> = args.variables.iter().cloned().collect();
-    let name = args.workflow.as_deref().unwrap_or(&context.settings.workflow);
+    let resume = args.resumed(&project, context)?;
+    let name = args.workflow.as_deref().or(resume.as_ref().map(|resume| resume.workflow.as_str()));
+    let name = name.unwrap_or(&context.settings.workflow);
     let workflow = if context.settings.unasked() {
         let trusted = gate(&project, &context.settings).map_err(|why| not_run(name, context, &why))?;
         workflows::load_trusted(&project, name, &variables, &trusted)?
@@ -111,11 +133,15 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let selection = Selection { only: args.only.clone(), from: args.from.clone(), manual: args.manual };
     let hints = foresight::hints(&project, &workflow, &machine.class(), context);
     let plan = plan(&workflow, &hints, &limits)?.select(&selection)?;
+    let plan = match &resume {
+        Some(resume) => resume.plan(plan, &project, context),
+        None => plan,
+    };
     if args.dry_run {
         let text = if args.json { forecast::json(&plan) } else { forecast::text(&plan) };
         return context.terminal.result(&text).map(|()| 0);
     }
-    perform(args, context, &project, &workflow, &plan)
+    perform(args, context, &project, (&workflow, &plan), resume.as_ref())
 }
 
 /// Returns why nothing is run that nobody asked for.
@@ -124,7 +150,13 @@ fn not_run(name: &str, context: &Context, why: &Error) -> Error {
     Error::request(what).hint(why.hint_text().unwrap_or("`meow trust --show` shows more"))
 }
 
-fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflow, plan: &Plan) -> Result<u8> {
+fn perform(
+    args: &Args,
+    context: &Context,
+    project: &Project,
+    (workflow, plan): (&Workflow, &Plan),
+    resume: Option<&Resume>,
+) -> Result<u8> {
     let terminal = &context.terminal;
     let id = ExecutionId::from_bytes(context.settings.clock.random()?);
     let repository = project.repository.as_ref();
@@ -135,9 +167,13 @@ fn perform(args: &Args, context: &Context, project: &Project, workflow: &Workflo
         terminal.detail("not recorded: the setting `record` is false");
     }
     let repository = repository.filter(|_| context.settings.record);
-    let trigger = if args.only.is_empty() && args.from.is_none() { &context.settings.trigger } else { PARTIAL };
+    let whole = args.only.is_empty() && args.from.is_none() && plan.passed.is_empty();
+    let trigger = if whole { &context.settings.trigger } else { PARTIAL };
+    let request = Request { id, trigger, resumes: resume.map(|resume| resume.id) };
     let mut recording =
-        repository.and_then(|repository| Recording::start(repository, workflow, plan, id, trigger, context));
+        repository.and_then(|repository| Recording::start(repository, workflow, plan, &request, context));
+    // Not before its own journal says that it goes on with the other: a third one would find that still to be resumed.
+    resume.inspect(|resume| resume.end_survivors(context));
     // A folder that takes no journal takes no output either, and a step that cannot write fails.
     let (logs, temporary) = logs(repository.filter(|_| recording.is_some()), id)?;
     terminal.say(&forecast::line(plan));

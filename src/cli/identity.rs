@@ -9,10 +9,14 @@ use super::settings::Settings;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::git::{Repository, State};
-use crate::record::{Digest, Source};
+use crate::record::{Digest, Source, recorder::has_values};
+use crate::workflow::Step;
 
 /// Sets these hashes apart from any other use of the same key.
 const PURPOSE: &str = "meow 2026-11 names hashed outside the repository";
+
+/// Sets the hashes of commands apart likewise.
+const FILLED: &str = "meow 2026-11 commands with values hashed outside the repository";
 
 /// Returns what an execution's record keeps of the sources in `repository`. What cannot be known is absent, with a warning.
 pub fn source(repository: &Repository, context: &Context) -> Source {
@@ -32,6 +36,7 @@ pub fn source(repository: &Repository, context: &Context) -> Source {
         tree: state.tree.and_then(|tree| Digest::truncated(tree.bytes())),
         patch: state.patch.map(Digest::from_bytes),
         range_patch: state.range_patch.map(Digest::from_bytes),
+        tracked: state.tracked.and_then(|tree| Digest::truncated(tree.bytes())),
         dirty: known.then_some(state.dirty),
         branch,
     }
@@ -66,6 +71,22 @@ pub fn branch(state: &State, settings: &Settings) -> Result<Option<String>> {
         return Ok(Some(branch.clone()));
     }
     Ok(key(settings)?.map(|key| hashed(&key, branch)))
+}
+
+/// Returns what gives the keyed hash of a step's command and environment with the values of variables filled in. It gives
+/// nothing where that adds nothing to the command's own hash, or where there is no key.
+pub fn filled(context: &Context) -> impl Fn(&Step) -> Option<Digest> {
+    let key = key(&context.settings).ok().flatten().map(|key| blake3::derive_key(FILLED, key.as_bytes()));
+    move |step| {
+        if !has_values(step) {
+            return None;
+        }
+        let mut hasher = blake3::Hasher::new_keyed(key.as_ref()?);
+        for text in step.run.iter().chain(step.env.iter().flat_map(|(name, value)| [name, value])) {
+            hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+        }
+        Digest::truncated(hasher.finalize().as_bytes())
+    }
 }
 
 fn hashed(key: &str, name: &str) -> String {

@@ -171,6 +171,7 @@ fn execution(args: &Args, repository: &Repository, context: &Context) -> Result<
         slots: None,
         variables: BTreeMap::new(),
         source: if is_bare { Source::default() } else { identity::source(repository, context) },
+        resumes: None,
     })
 }
 

@@ -1,5 +1,7 @@
 //! `meow status`: where things stand, or one execution step by step.
 
+use std::collections::BTreeSet;
+
 use super::Context;
 use super::history::history;
 use super::page::{self, Format};
@@ -43,15 +45,18 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let heads = seal::heads(&repository)?;
     let committed =
         spool.sealed_executions(&|place| heads.iter().any(|head| seal::holds(&repository, *head, place)))?;
+    let mut resumed = BTreeSet::new();
     for spooled in spool.list()?.into_iter().filter(|spooled| !committed.contains(&spooled.execution)) {
         // A journal that cannot be read was warned about by the history.
         let Ok(journal) = spooled.read() else { continue };
+        resumed.extend(journal.execution.resumes.map(|id| id.to_string()));
         match journal.state {
             State::Running => running.push(open(&journal)),
             State::Interrupted => interrupted.push(open(&journal)),
             State::Finished => waiting += 1,
         }
     }
+    interrupted.retain(|one| !resumed.contains(&one.id));
     let status = report::status(&history, running, interrupted, waiting);
     page::show(&status, &status.document(), format, context)?;
     Ok(0)

@@ -101,7 +101,7 @@ impl<'a> Drive<'a> {
             threads: 0,
             events: vec![Event::Started { at: clock.now() }],
             alarm: None,
-            passed: Vec::new(),
+            passed: plan.passed.clone(),
             pulls: 0,
             cancelled: false,
             over: false,

@@ -14,6 +14,11 @@ pub fn path(folder: &Path, step: &StepId, attempt: u32) -> PathBuf {
     named(folder, step, &attempt.to_string(), "log")
 }
 
+/// Returns the log file of a step's `undo` below `folder`.
+pub fn undo_path(folder: &Path, step: &StepId) -> PathBuf {
+    named(folder, step, "undo", "log")
+}
+
 /// Returns the last `bytes` of an attempt's output; empty where there is none.
 pub fn tail(folder: &Path, step: &StepId, attempt: u32, bytes: u64) -> Vec<u8> {
     let read = || -> io::Result<Vec<u8>> {

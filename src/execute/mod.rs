@@ -12,6 +12,7 @@ mod outlet;
 mod process;
 mod spawn;
 pub mod stop;
+pub mod survivors;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -142,17 +142,29 @@ impl Repository {
         Ok(entry.is_some_and(|entry| entry.mode().is_blob()))
     }
 
+    /// Returns the only object here whose id begins with these bytes; `None` where there is none, or several.
+    ///
+    /// # Errors
+    /// The object database cannot be read.
+    pub fn object_at(&self, start: &[u8; 12]) -> Result<Option<Oid>> {
+        Ok(self.look_up(start)?.and_then(std::result::Result::ok).map(Oid))
+    }
+
     /// Returns whether an object is here whose id begins with these bytes.
     ///
     /// # Errors
     /// The object database cannot be read.
     pub fn has_object(&self, start: &[u8; 12]) -> Result<bool> {
+        // Several with the same 12 bytes would be here too.
+        Ok(self.look_up(start)?.is_some())
+    }
+
+    fn look_up(&self, start: &[u8; 12]) -> Result<Option<gix::odb::store::prefix::lookup::Outcome>> {
         let mut id = gix::ObjectId::null(self.inner.object_hash());
         id.as_mut_slice()[..start.len()].copy_from_slice(start);
         let wrong = || format!("the objects of {} cannot be read", self.common_dir().display());
         let prefix = gix::hash::Prefix::new(&id, 2 * start.len()).map_err(trouble(wrong()))?;
-        // Several with the same 12 bytes would be here too.
-        Ok(self.inner.objects.lookup_prefix(prefix, None).map_err(trouble(wrong()))?.is_some())
+        self.inner.objects.lookup_prefix(prefix, None).map_err(trouble(wrong()))
     }
 
     /// Returns what a commit says.

@@ -1,6 +1,6 @@
 //! The tree that `git add --all && git commit` would give, computed in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gix::bstr::BString;
 use gix::objs::WriteTo;
@@ -20,6 +20,9 @@ const MOST_BYTES: u64 = 512 << 20;
 /// Past this many changed and untracked files likewise.
 const MOST_FILES: usize = 50_000;
 
+/// The folder of meow in a work tree.
+const MEOW: &str = ".meow";
+
 /// What stands at a path: a kind and an object, or nothing any more.
 pub(super) type Edits = BTreeMap<BString, Option<(EntryKind, gix::ObjectId)>>;
 
@@ -35,6 +38,8 @@ pub(super) enum Snapshot {
 pub(super) struct Work {
     /// What stands at the paths that differ.
     pub edits: Edits,
+    /// What git tracks with its changes, as a tree without `.meow`; absent where nothing of that differs from HEAD.
+    pub tracked: Option<Oid>,
     /// The repository with the new blobs in memory.
     pub objects: Repository,
 }
@@ -47,7 +52,24 @@ impl Repository {
             .find_commit(commit.0)
             .and_then(|commit| commit.tree())
             .map_err(trouble(format!("the tree of commit {commit} cannot be read")))?;
-        edited(&tree, &Edits::new())
+        edited(&tree, &Edits::new(), &DATA_FOLDERS)
+    }
+
+    /// Returns the tree of a commit (of none: the empty tree) without `.meow`, as an id only; nothing is written.
+    ///
+    /// # Errors
+    /// The commit cannot be read.
+    pub fn tracked_tree(&self, commit: Option<Oid>) -> Result<Oid> {
+        let empty = gix::ObjectId::empty_tree(self.inner.object_hash());
+        let tree = match commit {
+            Some(commit) => self
+                .inner
+                .find_commit(commit.0)
+                .and_then(|commit| commit.tree())
+                .map_err(|error| trouble(format!("the tree of commit {commit} cannot be read"))(error))?,
+            None => self.inner.find_tree(empty).map_err(trouble("the empty tree cannot be read".to_owned()))?,
+        };
+        edited(&tree, &Edits::new(), &[MEOW])
     }
 
     /// Returns what the work tree would be as a commit: tracked changes and untracked files that are not ignored, as the
@@ -83,25 +105,32 @@ impl Repository {
                 Item::IndexWorktree(item) => touched.extend(in_worktree(item)),
             }
         }
-        touched.retain(|(path, _)| !is_data(path));
+        touched.retain(|touched| !is_data(&touched.path));
         if touched.len() > MOST_FILES || bytes(top, &touched) > MOST_BYTES {
             return Ok(Snapshot::TooMuch);
         }
         let mut pipeline = person.filter_pipeline(None).map_err(trouble(wrong()))?.0;
-        for (path, removed) in touched {
+        let mut untracked = BTreeSet::new();
+        for Touched { path, removed, tracked } in touched {
             let found = if removed {
                 None
             } else {
                 let unreadable = format!("{path} cannot be read");
                 pipeline.worktree_file_to_object(path.as_ref(), &index).map_err(trouble(unreadable))?
             };
+            if !tracked {
+                untracked.insert(path.clone());
+            }
             edits.insert(path, found.map(|(id, kind, _)| (kind, id)));
         }
         let tree = person.head_tree_id_or_empty().and_then(|id| person.find_tree(id)).map_err(trouble(wrong()))?;
-        let id = edited(&tree, &edits)?;
+        let id = edited(&tree, &edits, &DATA_FOLDERS)?;
+        let mut own = edits.clone();
+        own.retain(|path, _| !path.starts_with(b".meow/") && !untracked.contains(path));
+        let tracked = if own.is_empty() { None } else { Some(edited(&tree, &own, &[MEOW])?) };
         drop(tree);
         drop(pipeline);
-        Ok(Snapshot::Tree(id, Box::new(Work { edits, objects: Self { inner: person } })))
+        Ok(Snapshot::Tree(id, Box::new(Work { edits, tracked, objects: Self { inner: person } })))
     }
 }
 
@@ -126,39 +155,49 @@ fn staged(change: gix::diff::index::Change, edits: &mut Edits) -> Result<()> {
     }
 }
 
-/// Returns the paths at which the work tree differs from the index, and whether each is gone.
-fn in_worktree(item: InWorktree) -> Option<(BString, bool)> {
+/// A path at which the work tree differs from the index.
+struct Touched {
+    path: BString,
+    /// Whether it is gone.
+    removed: bool,
+    /// Whether git tracks it.
+    tracked: bool,
+}
+
+fn in_worktree(item: InWorktree) -> Option<Touched> {
+    let touched = |path, removed, tracked| Some(Touched { path, removed, tracked });
     match item {
         InWorktree::Modification { rela_path, status, .. } => match status {
             EntryStatus::NeedsUpdate(_) => None,
-            EntryStatus::Change(Change::Removed) => Some((rela_path, true)),
+            EntryStatus::Change(Change::Removed) => touched(rela_path, true, true),
             EntryStatus::Change(_) | EntryStatus::Conflict { .. } | EntryStatus::IntentToAdd => {
-                Some((rela_path, false))
+                touched(rela_path, false, true)
             }
         },
-        InWorktree::DirectoryContents { entry, .. } => {
-            (entry.status == gix::dir::entry::Status::Untracked).then_some((entry.rela_path, false))
+        InWorktree::DirectoryContents { entry, .. } if entry.status == gix::dir::entry::Status::Untracked => {
+            touched(entry.rela_path, false, false)
         }
+        InWorktree::DirectoryContents { .. } => None,
         InWorktree::Rewrite { .. } => unreachable!("renames are not tracked"),
     }
 }
 
 /// Returns how many bytes the files hold.
-fn bytes(top: &std::path::Path, touched: &[(BString, bool)]) -> u64 {
-    let size = |(path, removed): &(BString, bool)| {
-        if *removed {
+fn bytes(top: &std::path::Path, touched: &[Touched]) -> u64 {
+    let size = |touched: &Touched| {
+        if touched.removed {
             return 0;
         }
-        let path = gix::path::from_bstr(path);
+        let path = gix::path::from_bstr(&touched.path);
         path.ok().and_then(|path| top.join(path).symlink_metadata().ok()).map_or(0, |found| found.len())
     };
     touched.iter().map(size).sum()
 }
 
-/// Returns the id of `tree` with the edits and without meow's data.
+/// Returns the id of `tree` with the edits and without some folders.
 ///
 /// What is gone goes first, so that a folder can stand where a file stood.
-fn edited(tree: &gix::Tree<'_>, edits: &Edits) -> Result<Oid> {
+fn edited(tree: &gix::Tree<'_>, edits: &Edits, without: &[&str]) -> Result<Oid> {
     let wrong = || format!("tree {} cannot be read", tree.id);
     let hash = tree.id.kind();
     let mut editor = tree.edit().map_err(trouble(wrong()))?.detach();
@@ -171,7 +210,7 @@ fn edited(tree: &gix::Tree<'_>, edits: &Edits) -> Result<Oid> {
             editor.upsert(parts(path).iter(), *kind, *id).map_err(trouble(wrong()))?;
         }
     }
-    for folder in DATA_FOLDERS {
+    for folder in without {
         editor.remove(folder.split('/').map(BString::from).collect::<Vec<_>>().iter()).map_err(trouble(wrong()))?;
     }
     let id = editor.write(|tree| -> Result<gix::ObjectId> {

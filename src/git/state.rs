@@ -12,6 +12,9 @@ pub struct State {
     /// The tree that `git add --all && git commit` would give. A bare repository has its commit's tree. Absent where more
     /// than 512 MiB or 50,000 files would have to be hashed.
     pub tree: Option<Oid>,
+    /// What git tracks with its changes, as a tree without `.meow`; absent where that is what the commit holds, or unknown
+    /// where the tree is.
+    pub tracked: Option<Oid>,
     /// The patch-id of the commit, or of the commit that a dirty work tree would become; absent for merges and for
     /// commits without changes.
     pub patch: Option<[u8; 12]>,
@@ -46,6 +49,7 @@ impl Repository {
         } else {
             (committed, false, None)
         };
+        let tracked = work.as_ref().and_then(|work| work.tracked);
         let (patch, range_patch) = match (commit, work) {
             (commit, Some(work)) => (self.patch_id_with(commit, commit, &work)?, self.work_since(commit, &work)),
             // What was not looked at in full is like no commit.
@@ -56,6 +60,7 @@ impl Repository {
         Ok(State {
             commit,
             tree,
+            tracked,
             patch,
             range_patch,
             dirty,

@@ -312,6 +312,7 @@ impl Found {
             slots: None,
             variables: BTreeMap::new(),
             source: Source { commit: run.commit, branch: self.texts.get(run.branch), ..Source::default() },
+            resumes: None,
         });
         attempts.into_iter().map(|attempt| Record { execution: Arc::clone(&execution), attempt }).collect()
     }
@@ -321,26 +322,18 @@ impl Found {
         let metrics = &self.metrics[row.metrics as usize..(row.metrics + row.metric_count) as usize];
         let detail = row.detail.as_deref().cloned().unwrap_or_default();
         Attempt {
-            step: self.texts.get(row.step).unwrap_or_default(),
-            attempt: row.attempt,
             ready_ms: detail.ready_at.map(|at| since(at.as_millisecond())),
             started_ms: since(row.started_ms),
             duration_ms: (!row.duration_ms.is_nan()).then_some(row.duration_ms),
             outcome: row.outcome,
             exit_code: detail.exit_code,
-            signal: None,
             timed_out: detail.timed_out,
-            user_ms: None,
-            system_ms: None,
             peak_memory_bytes: detail.peak_memory_bytes,
             read_bytes: detail.read_bytes,
             written_bytes: detail.written_bytes,
-            slot: None,
-            needs: Vec::new(),
-            command: None,
             inputs_bytes: (row.inputs_bytes != u64::MAX).then_some(row.inputs_bytes),
-            predicted: None,
             metrics: metrics.iter().filter_map(|(name, value)| Some((self.texts.get(*name)?, *value))).collect(),
+            ..Attempt::new(self.texts.get(row.step).unwrap_or_default(), row.attempt)
         }
     }
 }

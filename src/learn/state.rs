@@ -78,9 +78,15 @@ impl State {
             let timeline = (whole && passed).then(|| Timeline::of(history, rows.clone()));
             let roles = timeline.as_ref().map(Timeline::roles).unwrap_or_default();
             for machine in [None].into_iter().chain(executions.machine[place].map(Some)) {
+                let mut failed = BTreeSet::new();
                 for row in rows.clone() {
+                    // An execution that goes on with another may begin with a later attempt.
+                    let retried = failed.contains(&history.attempts.step[row]);
+                    if history.attempts.outcome[row] == Outcome::Failed {
+                        failed.insert(history.attempts.step[row]);
+                    }
                     let key = (repository, workflow, history.attempts.step[row], machine);
-                    series.entry(key).or_default().see_attempt(history, row);
+                    series.entry(key).or_default().see_attempt(history, row, retried);
                 }
                 for (step, role) in &roles {
                     let key = (repository, workflow, *step, machine);
@@ -143,7 +149,7 @@ impl WorkflowState {
 }
 
 impl Series {
-    fn see_attempt(&mut self, history: &History, row: usize) {
+    fn see_attempt(&mut self, history: &History, row: usize, retried: bool) {
         let attempts = &history.attempts;
         let outcome = attempts.outcome[row];
         if outcome == Outcome::Cancelled {
@@ -152,7 +158,7 @@ impl Series {
         let passed = u64::from(outcome == Outcome::Passed);
         self.passed += passed;
         self.failed += 1 - passed;
-        if attempts.attempt[row] > 1 {
+        if retried {
             self.retries += 1;
             self.retries_passed += passed;
         } else {

@@ -150,6 +150,7 @@ mod tests {
             slots: None,
             variables: BTreeMap::new(),
             source: Source::default(),
+            resumes: None,
         });
         let records: Vec<Record> = rows
             .iter()

@@ -110,7 +110,7 @@ impl<'plan> Dispatcher<'plan> {
         let progress = |step: &super::PlannedStep| Progress {
             unmet: step.needs.len(),
             state: State::Open,
-            attempt: 1,
+            attempt: step.tried + 1,
             ready_ms: 0,
             slot: 0,
             rank: step.rank,
@@ -228,7 +228,9 @@ impl<'plan> Dispatcher<'plan> {
 
     /// Returns the steps that never came to their turn; called when nothing runs or waits any more.
     pub fn left_over(&self) -> Vec<StepIndex> {
-        let waits = |at: &usize| self.steps[*at].state == State::Open && self.steps[*at].attempt == 1;
+        let waits = |at: &usize| {
+            self.steps[*at].state == State::Open && self.steps[*at].attempt == self.plan.steps[*at].tried + 1
+        };
         (0..self.steps.len()).filter(waits).map(StepIndex::new).collect()
     }
 
@@ -352,7 +354,9 @@ impl<'plan> Dispatcher<'plan> {
 
     fn retry(&self, step: StepIndex, verdict: Verdict, jitter: f64) -> Option<RetryAt> {
         let policy = self.plan.steps[step.at()].step.retry.as_ref()?;
-        let tried = self.steps[step.at()].attempt;
+        let attempt = self.steps[step.at()].attempt;
+        // What an execution tried that this one goes on with is not held against the step.
+        let tried = attempt - self.plan.steps[step.at()].tried;
         let covered = policy.on.is_empty()
             || policy.on.iter().any(|on| match (on, verdict) {
                 (RetryOn::Signal, Verdict::Signaled) | (RetryOn::Timeout, Verdict::TimedOut) => true,
@@ -360,7 +364,7 @@ impl<'plan> Dispatcher<'plan> {
                 _ => false,
             });
         (covered && verdict != Verdict::Cancelled && tried < policy.attempts)
-            .then(|| RetryAt { attempt: tried + 1, wait_ms: wait_ms(policy.backoff, tried, jitter) })
+            .then(|| RetryAt { attempt: attempt + 1, wait_ms: wait_ms(policy.backoff, tried, jitter) })
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Plan {
     pub cpus: f64,
     /// Memory that running steps share, in bytes.
     pub memory_bytes: Option<u64>,
+    /// Steps that had passed in the execution that this one goes on with, in the order of their ends.
+    pub passed: Vec<StepIndex>,
     /// Names of the locks; steps refer to them by index.
     pub locks: Vec<String>,
     /// How the whole is likely to go.
@@ -76,6 +78,8 @@ pub struct PlannedStep {
     pub remaining_ms: f64,
     /// Its place in the order of importance, 0 first.
     pub rank: u32,
+    /// Attempts that the execution made which this one goes on with.
+    pub tried: u32,
     /// How long an attempt may take.
     pub timeout: Option<TimeLimit>,
     /// Processors it keeps busy, as declared.
@@ -100,6 +104,8 @@ pub enum Skip {
     Manual,
     /// The person selected other steps.
     NotSelected,
+    /// It had passed in the execution that this one goes on with; that one's id for people.
+    Passed(String),
 }
 
 impl fmt::Display for Skip {
@@ -107,6 +113,7 @@ impl fmt::Display for Skip {
         match self {
             Self::Condition(condition) => f.write_str(condition),
             Self::Manual => f.write_str("manual: it has no command"),
+            Self::Passed(execution) => write!(f, "passed in {execution}"),
             Self::NotSelected => f.write_str("not selected"),
         }
     }
@@ -261,6 +268,7 @@ pub(super) fn build(workflow: &Workflow, hints: &Hints, limits: &Limits) -> Resu
         slots,
         cpus: limits.cpus.unwrap_or_else(|| f64::from(slots)),
         memory_bytes: limits.memory_bytes,
+        passed: Vec::new(),
         locks,
         prediction: Prediction::default(),
     })
@@ -284,6 +292,7 @@ fn planned(step: &Step, needs: Vec<StepIndex>, locks: Vec<usize>, hint: StepHint
         assumed_ms: 0.0,
         remaining_ms: 0.0,
         rank: 0,
+        tried: 0,
         timeout: declared.or(learnt),
         cpus: step.resources.cpu.unwrap_or(0.0),
         memory_bytes: step.resources.memory_bytes.or(hint.peak_memory_bytes).unwrap_or(0),

@@ -7,6 +7,7 @@ pub mod hints;
 pub mod pace;
 pub mod policy;
 pub mod predict;
+pub mod resume;
 pub mod timeline;
 
 pub use dispatch::{Dispatcher, Start, Verdict};
@@ -15,6 +16,7 @@ pub use hints::{Hints, Interval, Odds, StepHint};
 pub use pace::Pace;
 pub use policy::Policy;
 pub use predict::Prediction;
+pub use resume::Resumed;
 pub use timeline::{Run, Timeline, simulate};
 
 use crate::error::Result;

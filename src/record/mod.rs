@@ -4,6 +4,7 @@ pub mod digest;
 pub mod grain;
 pub mod outcome;
 pub mod recorder;
+pub mod resume;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use digest::{Digest, ExecutionId, RecordId};
 pub use outcome::Outcome;
 pub use recorder::{Fact, Recorder};
+pub use resume::{Again, Earlier, Now, Resumption, resumption};
 
 /// The trigger of an execution in which a person ran selected steps only.
 pub const PARTIAL: &str = "person:part";
@@ -44,6 +46,9 @@ pub struct Execution {
     /// The state of the sources it ran on.
     #[serde(default)]
     pub source: Source,
+    /// The execution that it goes on with: what had passed there was not run again.
+    #[serde(default)]
+    pub resumes: Option<ExecutionId>,
 }
 
 /// The state of a repository's sources at the start of an execution. `.meow`'s own data never counts.
@@ -57,6 +62,10 @@ pub struct Source {
     pub patch: Option<Digest>,
     /// The patch-id of everything since the merge base with the default branch, with what a dirty work tree changes.
     pub range_patch: Option<Digest>,
+    /// What git tracks, as a tree without `.meow`, with what is not committed yet; absent where that is what `commit`
+    /// holds.
+    #[serde(default)]
+    pub tracked: Option<Digest>,
     /// Whether the work tree differed from the commit.
     pub dirty: Option<bool>,
     /// The default branch by name, any other as a keyed hash.
@@ -101,6 +110,16 @@ pub struct Attempt {
     pub needs: Vec<String>,
     /// Hash of the step's command text before variables are filled in.
     pub command: Option<Digest>,
+    /// Keyed hash of the command and the step's environment with the values of variables filled in; absent where that
+    /// adds nothing to `command`.
+    #[serde(default)]
+    pub filled: Option<Digest>,
+    /// The fingerprint of its error, where it failed with one.
+    #[serde(default)]
+    pub error: Option<Digest>,
+    /// How its step's `undo` command ended, where that ran afterwards.
+    #[serde(default)]
+    pub undone: Option<Outcome>,
     /// Bytes of its inputs, known at the start.
     pub inputs_bytes: Option<u64>,
     /// What was predicted for it at its start.
@@ -132,6 +151,9 @@ impl Attempt {
             slot: None,
             needs: Vec::new(),
             command: None,
+            filled: None,
+            error: None,
+            undone: None,
             inputs_bytes: None,
             predicted: None,
             metrics: BTreeMap::new(),

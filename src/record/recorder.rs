@@ -7,13 +7,15 @@ use super::outcome::Outcome;
 use super::{Attempt, Execution, Predicted, grain};
 use crate::execute::{Ending, Event, ExecutionOutcome, Usage};
 use crate::plan::{Plan, PlannedStep};
-use crate::workflow::StepId;
+use crate::workflow::{Step, StepId};
 
 /// Turns the events of one execution into its facts.
 #[derive(Debug)]
 pub struct Recorder {
     execution: Execution,
     steps: BTreeMap<StepId, Facts>,
+    /// By step that ran: the number of its last attempt.
+    ran: BTreeMap<StepId, u32>,
 }
 
 /// What an event says about an attempt.
@@ -23,6 +25,15 @@ pub enum Fact {
     Started(Attempt),
     /// It ended.
     Finished(Attempt),
+    /// What it did was taken back.
+    Undone {
+        /// The step.
+        step: String,
+        /// Its attempt that had passed.
+        attempt: u32,
+        /// How its `undo` command ended.
+        outcome: Outcome,
+    },
 }
 
 /// What is known of a step before it starts.
@@ -31,19 +42,25 @@ struct Facts {
     needs: Vec<String>,
     command: Option<Digest>,
     inputs_bytes: Option<u64>,
+    filled: Option<Digest>,
     predicted: Option<Predicted>,
+    /// Attempts of the execution that this one goes on with.
+    tried: u32,
 }
 
 impl Recorder {
-    /// Returns a recorder for `execution`, which follows `plan`.
-    pub fn new(execution: Execution, plan: &Plan) -> Self {
+    /// Returns a recorder for `execution`, which follows `plan`; `filled` gives the keyed hash of [`Attempt::filled`].
+    pub fn new(execution: Execution, plan: &Plan, filled: &dyn Fn(&Step) -> Option<Digest>) -> Self {
         let facts = |step: &PlannedStep| Facts {
             needs: step.needs.iter().map(|need| plan.steps[need.at()].id().to_string()).collect(),
-            command: step.step.template.as_ref().or(step.step.run.as_ref()).map(|text| Digest::of(text.as_bytes())),
             inputs_bytes: step.hint.inputs_bytes,
+            command: command_of(&step.step),
+            filled: filled(&step.step),
             predicted: predicted(step),
+            tried: step.tried,
         };
-        Self { execution, steps: plan.steps.iter().map(|step| (step.id().clone(), facts(step))).collect() }
+        let steps = plan.steps.iter().map(|step| (step.id().clone(), facts(step))).collect();
+        Self { execution, steps, ran: BTreeMap::new() }
     }
 
     /// Takes an event; returns what it says about an attempt, if it says something.
@@ -64,9 +81,11 @@ impl Recorder {
                 metrics,
             } => {
                 let begun = self.attempt(step, *attempt, *slot, *ready_ms, *started_ms);
+                self.ran.insert(step.clone(), *attempt);
                 let ended = ended(begun, *duration_ms, ending, usage);
                 Some(Fact::Finished(Attempt { metrics: metrics.clone(), ..ended }))
             }
+            Event::StepUndone { step, ending, .. } => Some(self.undone(step, outcome(ending))),
             Event::Finished { outcome, duration_ms } => {
                 self.execution.duration_ms = Some(grain::measured_ms(*duration_ms));
                 self.execution.outcome = match outcome {
@@ -76,11 +95,9 @@ impl Recorder {
                 };
                 None
             }
-            Event::Started { .. }
-            | Event::RetryScheduled { .. }
-            | Event::StepSkipped { .. }
-            | Event::StepUndone { .. }
-            | Event::Warned { .. } => None,
+            Event::Started { .. } | Event::RetryScheduled { .. } | Event::StepSkipped { .. } | Event::Warned { .. } => {
+                None
+            }
         }
     }
 
@@ -99,10 +116,31 @@ impl Recorder {
             needs: facts.needs,
             command: facts.command,
             inputs_bytes: facts.inputs_bytes,
+            filled: facts.filled,
             predicted: facts.predicted,
             ..Attempt::new(step.to_string(), attempt)
         }
     }
+
+    /// A step that passed in an execution before this one has no attempt here that could say that it was taken back: it
+    /// gets one that never came to its end.
+    fn undone(&self, step: &StepId, outcome: Outcome) -> Fact {
+        if let Some(&attempt) = self.ran.get(step) {
+            return Fact::Undone { step: step.to_string(), attempt, outcome };
+        }
+        let tried = self.steps.get(step).map_or(1, |facts| facts.tried.max(1));
+        Fact::Finished(Attempt { undone: Some(outcome), ..Attempt::new(step.to_string(), tried) })
+    }
+}
+
+/// Returns the hash of a step's command text before variables are filled in.
+pub(super) fn command_of(step: &Step) -> Option<Digest> {
+    step.template.as_ref().or(step.run.as_ref()).map(|text| Digest::of(text.as_bytes()))
+}
+
+/// Returns whether a step's command or environment holds more than the command's text in the file.
+pub fn has_values(step: &Step) -> bool {
+    !step.env.is_empty() || step.template.as_ref().is_some_and(|template| Some(template) != step.run.as_ref())
 }
 
 /// Returns what was predicted; a prediction is recorded where the duration was known.
@@ -150,7 +188,7 @@ mod tests {
     use super::*;
     use crate::plan::{Hints, Interval, Limits, Odds, StepHint, plan};
     use crate::record::{ExecutionId, Source};
-    use crate::workflow::{Resources, Step, Workflow};
+    use crate::workflow::{Resources, Workflow};
 
     fn step(id: &str, needs: &[&str]) -> Step {
         Step {
@@ -197,8 +235,9 @@ mod tests {
             slots: Some(1),
             variables: BTreeMap::new(),
             source: Source::default(),
+            resumes: None,
         };
-        Recorder::new(execution, &plan)
+        Recorder::new(execution, &plan, &|step| (step.id.as_str() == "test").then(|| Digest::of(b"filled")))
     }
 
     fn finished(step: &str, ending: Ending) -> Event {
@@ -242,9 +281,25 @@ mod tests {
         assert_eq!(found.needs, ["build"]);
         assert_eq!(found.metrics.get("coverage"), Some(&0.5));
         assert_eq!(found.predicted, Some(Predicted { p10_ms: 1.0, p50_ms: 2.0, p90_ms: 3.0, failure: 0.25 }));
+        assert_eq!(found.filled, Some(Digest::of(b"filled")));
         assert_eq!(found.command, Some(Digest::of(b"make test {{token}}")), "the template, never the values");
         let unknown = take(&finished("build", Ending::Exited { code: 0 }));
         assert_eq!(unknown.predicted, None);
+    }
+
+    #[test]
+    fn what_is_taken_back_says_so_on_the_attempt_that_passed() {
+        let mut recorder = recorder();
+        let undo = |step: &str| Event::StepUndone {
+            step: StepId(step.to_owned()),
+            duration_ms: 1.0,
+            ending: Ending::Exited { code: 3 },
+        };
+        recorder.take(&finished("build", Ending::Exited { code: 0 }));
+        let outcome = Outcome::Failed;
+        assert_eq!(recorder.take(&undo("build")), Some(Fact::Undone { step: "build".to_owned(), attempt: 2, outcome }));
+        let before = Attempt { undone: Some(outcome), ..Attempt::new("test", 1) };
+        assert_eq!(recorder.take(&undo("test")), Some(Fact::Finished(before)), "it passed in an earlier execution");
     }
 
     #[test]

@@ -39,6 +39,16 @@ pub fn repository(repository: &Repository) -> History {
     collect(vec![gathered])
 }
 
+/// Returns every record of one repository, each once, and what was skipped in words.
+pub fn records(repository: &Repository) -> (Vec<Record>, Vec<String>) {
+    let mut gathered = Gathered::default();
+    gathered.read(repository);
+    let mut seen = HashSet::new();
+    let mut records: Vec<Record> = gathered.records.into_iter().flatten().collect();
+    records.retain(|record| seen.insert(record.id()) && !gathered.removals.purged(record));
+    (records, gathered.warnings)
+}
+
 /// Returns what a repository that was found gives; trouble is a warning in it.
 pub(super) fn gather(found: &Found) -> Gathered {
     let mut gathered = Gathered { name: found.name.clone(), ..Gathered::default() };

@@ -152,6 +152,12 @@ pub const EXECUTION: &[Column<Execution>] = &[
         "The patch-id of everything since the merge base with the default branch, with what a dirty work tree changes.",
     ),
     of_execution(
+        "tracked",
+        "",
+        Cell::Hash(|e| bytes(e.source.tracked), |e, v| e.source.tracked = Some(Digest::from_bytes(v))),
+        "What git tracked, as a tree without `.meow`, with what was not committed; null where `commit` holds just that.",
+    ),
+    of_execution(
         "dirty",
         "",
         Cell::Switch(|e| e.source.dirty, |e, v| e.source.dirty = Some(v)),
@@ -162,6 +168,12 @@ pub const EXECUTION: &[Column<Execution>] = &[
         "",
         Cell::Text(|e| e.source.branch.as_deref(), |e, v| e.source.branch = Some(v.to_owned())),
         "The default branch by name, any other as a keyed hash.",
+    ),
+    of_execution(
+        "resumes",
+        "",
+        Cell::Hash(|e| e.resumes.map(|id| *id.bytes()), |e, v| e.resumes = Some(ExecutionId::from_bytes(v))),
+        "The execution that it goes on with: what had passed there was not run again.",
     ),
 ];
 
@@ -259,6 +271,24 @@ pub const ATTEMPT: &[Column<Attempt>] = &[
         "Hash of the step's command text before variables are filled in.",
     ),
     of_attempt(
+        "filled",
+        "",
+        Cell::Hash(|a| bytes(a.filled), |a, v| a.filled = Some(Digest::from_bytes(v))),
+        "Keyed hash of command and environment with variables filled in; null where that adds nothing to `command`.",
+    ),
+    of_attempt(
+        "error",
+        "",
+        Cell::Hash(|a| bytes(a.error), |a, v| a.error = Some(Digest::from_bytes(v))),
+        "Fingerprint of the error of a failed attempt: a hash of its output's normalised end, salted with the repository.",
+    ),
+    of_attempt(
+        "undone",
+        "",
+        Cell::Text(|a| a.undone.map(Outcome::word), |a, v| a.undone = Some(outcome(v))),
+        "How the step's undo command ended, where it ran: passed, failed or cancelled.",
+    ),
+    of_attempt(
         "inputs_bytes",
         "bytes",
         Cell::Whole(|a| a.inputs_bytes.map(whole), |a, v| a.inputs_bytes = Some(count(v))),
@@ -310,6 +340,7 @@ pub(super) fn blank_execution() -> Execution {
         slots: None,
         variables: BTreeMap::new(),
         source: crate::record::Source::default(),
+        resumes: None,
     }
 }
 

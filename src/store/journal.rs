@@ -29,6 +29,7 @@ enum Entry {
     Began { execution: Box<Execution> },
     Started { attempt: Box<Attempt> },
     Finished { attempt: Box<Attempt> },
+    Undone { step: String, attempt: u32, outcome: Outcome },
     Closed { execution: Box<Execution> },
 }
 
@@ -79,6 +80,14 @@ impl Journal {
     /// The file cannot be written.
     pub fn append(&self, attempt: &Attempt) -> Result<()> {
         self.write(&Entry::Finished { attempt: Box::new(finite(attempt)) })
+    }
+
+    /// Appends that what an attempt did was taken back.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn undone(&self, step: &str, attempt: u32, outcome: Outcome) -> Result<()> {
+        self.write(&Entry::Undone { step: step.to_owned(), attempt, outcome })
     }
 
     /// Waits until everything appended so far is on the disk: from then on it is acknowledged. May be called from
@@ -179,6 +188,10 @@ pub fn read(path: &Path) -> Result<JournalContent> {
             Some(Entry::Began { execution }) => began = Some(*execution),
             Some(Entry::Started { attempt }) => started.push(*attempt),
             Some(Entry::Finished { attempt }) => attempts.push(*attempt),
+            Some(Entry::Undone { step, attempt, outcome }) => {
+                let own = |one: &&mut Attempt| (&one.step, one.attempt) == (&step, attempt);
+                attempts.iter_mut().filter(own).for_each(|one| one.undone = Some(outcome));
+            }
             Some(Entry::Closed { execution }) => closed = Some(*execution),
             None => torn += 1,
         }

@@ -33,6 +33,7 @@ mod recommend;
 mod record;
 mod remember;
 mod report;
+mod resume;
 mod roads;
 mod scanning;
 mod schema;

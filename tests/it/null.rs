@@ -162,6 +162,7 @@ pub fn history(shape: &Shape, draw: &mut Draw) -> Vec<Record> {
                 branch: Some(draw.one(&["main", "main", "8d1f0c"]).into()),
                 ..Source::default()
             },
+            resumes: None,
         });
         now_ms += execution.duration_ms.unwrap_or(0.0);
         records.extend(attempts.into_iter().map(|attempt| Record { execution: Arc::clone(&execution), attempt }));

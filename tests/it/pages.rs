@@ -31,6 +31,7 @@ fn execution(workflow: &str, at: u64, attempts: &[(&str, u32, Outcome, f64)]) ->
         slots: Some(2),
         variables: BTreeMap::new(),
         source: Source { commit: Some(id("commit")), tree: Some(id("tree")), dirty: Some(false), ..Source::default() },
+        resumes: None,
     });
     let mut clock_ms = 0;
     let record = |(step, attempt, outcome, ms): &(&str, u32, Outcome, f64)| {

@@ -24,6 +24,7 @@ pub fn execute(folder: &Path, number: u8) {
         slots: Some(2),
         variables: std::collections::BTreeMap::new(),
         source: Source::default(),
+        resumes: None,
     };
     let journal = Spool::new(&repository.private_dir()).create(&repository.worktree(), &execution).expect("a journal");
     for step in ["build", "test"] {

@@ -37,9 +37,11 @@ pub fn execution(seed: u8) -> Execution {
             tree: Some(digest(seed.wrapping_add(2))),
             patch: Some(digest(seed.wrapping_add(3))),
             range_patch: Some(digest(seed.wrapping_add(4))),
+            tracked: Some(digest(seed.wrapping_add(5))),
             dirty: Some(seed.is_multiple_of(2)),
             branch: Some(format!("branch-{seed}")),
         },
+        resumes: Some(ExecutionId::from_bytes(*digest(seed.wrapping_add(6)).bytes())),
     }
 }
 
@@ -64,6 +66,9 @@ pub fn attempt(seed: u8) -> Attempt {
         slot: Some(700 + u32::from(seed)),
         needs: vec![format!("need {seed}"), "other".to_owned()],
         command: Some(digest(seed.wrapping_add(50))),
+        filled: Some(digest(seed.wrapping_add(51))),
+        error: Some(digest(seed.wrapping_add(52))),
+        undone: Some(Outcome::WORDS[usize::from(seed + 2) % 3].0),
         inputs_bytes: Some(11_000 + n),
         predicted: Some(Predicted { p10_ms: 12.5 + r, p50_ms: 13.25 + r, p90_ms: 14.125 + r, failure: 0.1 + r / 1e4 }),
         metrics: [("tokens".to_owned(), 0.1 + r), ("cost".to_owned(), -r)].into(),
@@ -94,6 +99,7 @@ fn store_every_column_survives_the_bytes() {
         slots: None,
         variables: std::collections::BTreeMap::new(),
         source: Source::default(),
+        resumes: None,
         ..execution(9)
     };
     given.push(Record { execution: Arc::new(bare), attempt: sparse("z") });

@@ -1,7 +1,7 @@
 //! While it runs: live lines on a terminal, one plain line per end of a step anywhere else.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +20,8 @@ use crate::workflow::StepId;
 pub(super) struct Progress<'a> {
     terminal: &'a Terminal,
     known: BTreeMap<StepId, Interval>,
+    /// Steps that nobody needs to be told are left out: a person left them out, or they had passed before.
+    silent: BTreeSet<StepId>,
     live: Option<Live>,
 }
 
@@ -46,7 +48,10 @@ impl<'a> Progress<'a> {
     /// Returns the view; with `questions` to a person nothing is drawn, because drawing would run over them.
     pub(super) fn new(plan: &Plan, terminal: &'a Terminal, keep_going: bool, questions: bool) -> Self {
         let known = plan.steps.iter().filter_map(|step| Some((step.id().clone(), step.hint.duration_ms?))).collect();
-        Self { terminal, known, live: (terminal.draws() && !questions).then(|| Live::new(plan, keep_going)) }
+        let is_silent = |skip: &Skip| matches!(skip, Skip::NotSelected | Skip::Passed(_));
+        let silent = plan.steps.iter().filter(|step| step.skip.as_ref().is_some_and(is_silent));
+        let silent = silent.map(|step| step.id().clone()).collect();
+        Self { terminal, known, silent, live: (terminal.draws() && !questions).then(|| Live::new(plan, keep_going)) }
     }
 
     pub(super) fn see(&mut self, event: &Event) {
@@ -73,8 +78,7 @@ impl<'a> Progress<'a> {
                 let wait = time(milliseconds(*wait_ms));
                 self.say(&format!("wait  {}  attempt {attempt} in {wait}", name(step.as_str())));
             }
-            // What a person left out needs no mention.
-            Event::StepSkipped { reason, .. } if *reason == Skip::NotSelected.to_string() => {}
+            Event::StepSkipped { step, .. } if self.silent.contains(step) => {}
             Event::StepSkipped { step, reason } => {
                 self.say(&format!("skip  {}  {}", name(step.as_str()), name(reason)));
             }

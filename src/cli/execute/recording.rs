@@ -19,6 +19,13 @@ use crate::workflow::Workflow;
 /// The longest time between an attempt's end and the moment its facts are safe from a power cut.
 const SYNC: Duration = Duration::from_millis(500);
 
+/// Which execution it is, and why.
+pub(super) struct Request<'a> {
+    pub id: ExecutionId,
+    pub trigger: &'a str,
+    pub resumes: Option<ExecutionId>,
+}
+
 /// Remembers one execution.
 pub(super) struct Recording {
     recorder: Recorder,
@@ -32,22 +39,22 @@ impl Recording {
         repository: &Repository,
         workflow: &Workflow,
         plan: &Plan,
-        id: ExecutionId,
-        trigger: &str,
+        request: &Request,
         context: &Context,
     ) -> Option<Self> {
         let now = context.settings.clock.now();
         let execution = Execution {
-            id,
+            id: request.id,
             workflow: workflow.name.clone(),
             started_at: jiff::Timestamp::from_second(now.as_second()).unwrap_or(now),
             duration_ms: None,
             outcome: Outcome::Cancelled,
-            trigger: trigger.to_owned(),
+            trigger: request.trigger.to_owned(),
             machine: Some(Machine::here().class()),
             slots: Some(plan.slots),
             variables: workflow.recorded_variables.clone(),
             source: identity::source(repository, context),
+            resumes: request.resumes,
         };
         let (facts, received) = mpsc::channel();
         let started = Spool::new(&repository.private_dir()).create(&repository.worktree(), &execution);
@@ -58,7 +65,9 @@ impl Recording {
                 .map_err(|error| Error::store("the journal has no thread").cause(error))
         });
         match started {
-            Ok(writer) => Some(Self { recorder: Recorder::new(execution, plan), facts, writer }),
+            Ok(writer) => {
+                Some(Self { recorder: Recorder::new(execution, plan, &identity::filled(context)), facts, writer })
+            }
             Err(error) => {
                 context.terminal.warn(&format!("this execution will not be remembered: {error}"));
                 None
@@ -110,5 +119,6 @@ fn append(journal: &Journal, fact: &Fact) -> Result<()> {
     match fact {
         Fact::Started(attempt) => journal.started(attempt),
         Fact::Finished(attempt) => journal.append(attempt),
+        Fact::Undone { step, attempt, outcome } => journal.undone(step, *attempt, *outcome),
     }
 }

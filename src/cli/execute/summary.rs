@@ -27,13 +27,15 @@ pub(super) struct Summary<'a> {
     /// By step: its run so far, and its last attempt with its ending.
     last: BTreeMap<StepIndex, (Run, u32, Ending)>,
     skipped: Vec<(StepId, String)>,
+    /// Steps that were taken back, in that order.
+    undone: Vec<(StepId, Ending)>,
     end: Option<(ExecutionOutcome, f64)>,
 }
 
 impl<'a> Summary<'a> {
     pub(super) fn new(plan: &'a Plan, id: ExecutionId) -> Self {
         let steps = plan.order.iter().map(|&index| (plan.steps[index.at()].id().clone(), index)).collect();
-        Self { plan, id, steps, last: BTreeMap::new(), skipped: Vec::new(), end: None }
+        Self { plan, id, steps, last: BTreeMap::new(), skipped: Vec::new(), undone: Vec::new(), end: None }
     }
 
     pub(super) fn see(&mut self, event: &Event) {
@@ -49,6 +51,7 @@ impl<'a> Summary<'a> {
                 self.last.insert(index, (run, *attempt, ending.clone()));
             }
             Event::StepSkipped { step, reason } => self.skipped.push((step.clone(), reason.clone())),
+            Event::StepUndone { step, ending, .. } => self.undone.push((step.clone(), ending.clone())),
             Event::Finished { outcome, duration_ms } => self.end = Some((*outcome, *duration_ms)),
             _ => {}
         }
@@ -74,6 +77,10 @@ impl<'a> Summary<'a> {
                 text.push_str(&format!("  | {line}\n"));
             }
             text.push_str(&format!("  all of its output: {}\n", shown(&log::path(logs, id, attempt))));
+        }
+        for (step, ending) in self.undone.iter().filter(|(_, ending)| !ending.passed()) {
+            let file = shown(&log::undo_path(logs, step));
+            text.push_str(&format!("\nundo of {} {}\n  its output: {file}\n", name(step.as_str()), told(ending)));
         }
         if !text.is_empty() {
             text.push('\n');
@@ -117,6 +124,8 @@ impl<'a> Summary<'a> {
             .collect();
         let skipped: Vec<_> =
             self.skipped.iter().map(|(step, reason)| json!({ "step": step, "reason": reason })).collect();
+        let undone: Vec<_> =
+            self.undone.iter().map(|(step, ending)| json!({ "step": step, "ending": ending })).collect();
         let value = json!({
             "schema_version": 1,
             "execution": self.id.to_string(),
@@ -127,6 +136,7 @@ impl<'a> Summary<'a> {
             "critical_path": self.timeline().critical_path(self.plan).into_iter().map(id).collect::<Vec<_>>(),
             "steps": steps,
             "skipped": skipped,
+            "undone": undone,
         });
         format!("{value:#}\n")
     }
@@ -151,7 +161,9 @@ impl<'a> Summary<'a> {
             (ended(Ending::passed), "passed"),
             (ended(|ending| !ending.passed() && *ending != Ending::Cancelled), "failed"),
             (ended(|ending| *ending == Ending::Cancelled), "cancelled"),
-            (self.skipped.len(), "skipped"),
+            (self.plan.passed.len(), "passed before"),
+            (self.skipped.len().saturating_sub(self.plan.passed.len()), "skipped"),
+            (self.undone.iter().filter(|(_, ending)| ending.passed()).count(), "undone"),
         ];
         let told: Vec<String> =
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();

@@ -37,6 +37,11 @@ impl Status {
                 page = page.with(Block::Paragraph(vec![strong(title)])).with(Block::Table(unfinished(open)));
             }
         }
+        if let Some(one) = self.interrupted.iter().max_by_key(|one| one.started_at) {
+            let command = format!("meow execute --resume {}", short(&one.id));
+            let rest = " runs what had not passed; its steps that passed on the same sources are not run again.";
+            page = page.with(Block::Note(vec![name(command), words(rest)]));
+        }
         if !self.workflows.is_empty() {
             page = page.with(Block::Table(table(&self.workflows)));
         }
