@@ -57,6 +57,7 @@ fn remember(args: &Args, context: &Context, attempt: &Attempt, started_at: jiff:
         slots: None,
         variables: BTreeMap::new(),
         source: Source { branch, ..Source::default() },
+        resumes: None,
     };
     let journal = Spool::new(&repository.private_dir()).create(&repository.worktree(), &execution)?;
     journal.append(attempt)?;
