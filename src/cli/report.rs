@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::git::Repository;
 use crate::learn;
 use crate::recommend;
+use crate::report::review::Source;
 use crate::report::{self, Found, Names, Side};
 use crate::scan::History;
 
@@ -38,6 +39,9 @@ pub struct Args {
     /// The same as --format json
     #[arg(long)]
     json: bool,
+    /// Everything that `--format html` shows, as JSON: last executions, histories, the week, flaky steps
+    #[arg(long)]
+    full: bool,
     /// Write the page to this file instead of printing it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -54,16 +58,28 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         None => found,
     };
     let format = if args.json { Format::Json } else { args.format };
+    if args.full && matches!(format, Format::Text | Format::Markdown) {
+        return Err(Error::request("--full is a page for browsers and programs").hint("add --json or --format html"));
+    }
     let (_, knowledge) = learn::learn(learn::State::default(), &history);
     let taken = decisions::decisions(&context.project()?, context);
     let advice = taken.open(recommend::recommend(&knowledge, &history));
-    let shown = if args.paths.is_empty() {
+    let mut comparison = None;
+    if args.paths.is_empty() {
         let repository = context.project()?.repository.ok_or_else(|| Error::git("the repository is gone"))?;
         let (sides, found, names) = sides(args.base.as_deref(), &repository, &history, context)?;
         let accepted = taken.accepted(recommendations::DURATION);
-        let comparison = report::compare(&history, &sides, names, &knowledge, &advice, &accepted);
-        let comparison = report::Comparison { found, ..comparison };
-        page::form(&comparison, &comparison.document(), format)
+        let compared = report::compare(&history, &sides, names, &knowledge, &advice, &accepted);
+        comparison = Some(report::Comparison { found, ..compared });
+    }
+    let shown = if args.full || format == Format::Html {
+        let trends = learn::trends(&history);
+        let now = context.settings.clock.now();
+        let source = Source { history: &history, knowledge: &knowledge, trends: &trends, advice: &advice, now };
+        let review = report::review(&source, comparison);
+        if format == Format::Html { report::html::review(&review) } else { report::json(&review) }
+    } else if let Some(comparison) = &comparison {
+        page::form(comparison, &comparison.document(), format)
     } else {
         let losses = report::losses(&history, &advice);
         page::form(&losses, &losses.document(), format)

@@ -165,7 +165,7 @@ pub fn single(history: &History, place: usize, logs: Option<String>) -> Single {
     }
 }
 
-fn attempt(history: &History, index: usize) -> AttemptLine {
+pub(super) fn attempt(history: &History, index: usize) -> AttemptLine {
     let attempts = &history.attempts;
     AttemptLine {
         step: history.names.text(attempts.step[index]).to_owned(),
@@ -185,7 +185,7 @@ fn lines(history: &History, places: &[usize]) -> Vec<ExecutionLine> {
     places.iter().map(|place| line(history, *place)).collect()
 }
 
-fn line(history: &History, place: usize) -> ExecutionLine {
+pub(super) fn line(history: &History, place: usize) -> ExecutionLine {
     let executions = &history.executions;
     // Later attempts come later, so the last word about a step stays.
     let last: BTreeMap<&str, Outcome> = rows(history, place)
@@ -212,6 +212,6 @@ pub(super) fn rows(history: &History, place: usize) -> std::ops::Range<usize> {
     from..execution.partition_point(|at| *at as usize <= place)
 }
 
-fn known(value: f64) -> Option<f64> {
+pub(super) fn known(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }

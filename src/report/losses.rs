@@ -102,7 +102,7 @@ impl Loss {
         self.failed_ms + self.retried_ms + self.waiting_ms + self.queued_ms
     }
 
-    fn add(&mut self, other: &Self, share: f64) {
+    pub(super) fn add(&mut self, other: &Self, share: f64) {
         self.failed_ms += other.failed_ms * share;
         self.retried_ms += other.retried_ms * share;
         self.waiting_ms += other.waiting_ms * share;
@@ -115,7 +115,7 @@ pub fn losses(history: &History, advice: &[Advice]) -> Losses {
     let weeks = weeks(history);
     let mut repositories = repositories(history);
     let mut steps = Vec::new();
-    for ((repository, workflow, step), tally) in tally(history) {
+    for ((repository, workflow, step), tally) in tally(history, |_| true) {
         let mut lost = Loss::default();
         lost.add(&tally.lost, 1.0 / weeks);
         repositories[repository as usize].lost.add(&lost, 1.0);
@@ -176,28 +176,42 @@ fn repositories(history: &History) -> Vec<RepositoryLoss> {
     found
 }
 
-#[derive(Default)]
-struct Tally {
-    attempts: u64,
-    failed: u64,
-    lost: Loss,
+/// What one step came to.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Attempts that passed or failed.
+    pub attempts: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// The time of attempts that passed, in milliseconds.
+    pub passed_ms: f64,
+    /// The time of attempts that were stopped from outside, in milliseconds.
+    pub cancelled_ms: f64,
+    /// What was lost, in milliseconds.
+    pub lost: Loss,
 }
 
-fn tally(history: &History) -> BTreeMap<(u32, Name, Name), Tally> {
+/// Returns what the steps came to in the executions that are `wanted`, by repository, workflow and step.
+pub(super) fn tally(history: &History, wanted: impl Fn(usize) -> bool) -> BTreeMap<(u32, Name, Name), Tally> {
     let mut found: BTreeMap<(u32, Name, Name), Tally> = BTreeMap::new();
     let (executions, attempts) = (&history.executions, &history.attempts);
     // The attempt before of the same step in the same execution: attempts are sorted by execution, then start.
     let mut before: HashMap<(u32, Name), usize> = HashMap::new();
     for index in 0..attempts.len() {
         let place = attempts.execution[index] as usize;
+        if !wanted(place) {
+            continue;
+        }
         let key = (executions.repository[place], executions.workflow[place], attempts.step[index]);
         let tally = found.entry(key).or_default();
         let failed = attempts.outcome[index] == Outcome::Failed;
         tally.attempts += u64::from(attempts.outcome[index] != Outcome::Cancelled);
         tally.failed += u64::from(failed);
         let spent = known(attempts.duration_ms[index]);
-        if failed {
-            tally.lost.failed_ms += spent;
+        match attempts.outcome[index] {
+            Outcome::Passed => tally.passed_ms += spent,
+            Outcome::Failed => tally.lost.failed_ms += spent,
+            Outcome::Cancelled => tally.cancelled_ms += spent,
         }
         if let Some(earlier) = before.insert((attempts.execution[index], attempts.step[index]), index) {
             let earlier_ms = known(attempts.duration_ms[earlier]);

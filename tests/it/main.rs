@@ -34,6 +34,7 @@ mod record;
 mod remember;
 mod report;
 mod resume;
+mod review;
 mod roads;
 mod scanning;
 mod schema;

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub struct Node {
     pub tag: String,
+    pub text: String,
     pub attributes: BTreeMap<String, String>,
     pub children: Vec<Node>,
 }
 
 /// Elements that a page may hold.
-const TAGS: [&str; 55] = [
+const TAGS: [&str; 56] = [
     "a",
     "bdi",
     "body",
@@ -34,6 +35,7 @@ const TAGS: [&str; 55] = [
     "h2",
     "h3",
     "h4",
+    "h5",
     "head",
     "header",
     "html",
@@ -127,7 +129,7 @@ pub fn parse(page: &str) -> Node {
     let mut stack = vec![Node::default()];
     let mut rest = rest;
     while let Some(at) = rest.find('<') {
-        text(&rest[..at]);
+        text(&rest[..at], stack.last_mut().expect("open"));
         let end = rest[at..].find('>').expect("a tag ends") + at;
         let tag = &rest[at + 1..end];
         rest = &rest[end + 1..];
@@ -155,10 +157,10 @@ pub fn parse(page: &str) -> Node {
     stack.remove(0).children.into_iter().find(|node| node.tag == "html").expect("html")
 }
 
-fn text(text: &str) {
+fn text(text: &str, into: &mut Node) {
     assert!(!text.contains(['>', '"', '\u{1b}', '\u{202e}', '\u{200b}', '\u{e0041}']), "{text:?}");
     if !text.trim().is_empty() {
-        plain(text);
+        into.children.push(Node { text: plain(text), ..Node::default() });
     }
 }
 
@@ -209,5 +211,23 @@ impl Node {
             }
         });
         found
+    }
+
+    /// Returns the text below it.
+    pub fn words(&self) -> String {
+        let mut words = String::new();
+        self.visit(&mut |node| words.push_str(&node.text));
+        words
+    }
+
+    /// Returns an attribute's value, empty where it is absent.
+    pub fn get(&self, attribute: &str) -> &str {
+        self.attributes.get(attribute).map_or("", String::as_str)
+    }
+
+    /// Returns the number at the start of an attribute, per cent or not.
+    pub fn number(&self, attribute: &str) -> f64 {
+        let text = self.get(attribute);
+        text.trim_end_matches('%').parse().unwrap_or_else(|_| panic!("{attribute}=`{text}` in <{}>", self.tag))
     }
 }

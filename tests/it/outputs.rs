@@ -55,6 +55,7 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
         see(&space, "recommendations", &["recommendations", "list", "--all", "--json"]);
         see(&space, "comparison", &["report", "--json"]);
         see(&space, "losses", &["report", ".", "--json"]);
+        see(&space, "review", &["report", "--full", "--json"]);
         see(&space, "status", &["status", "--json"]);
         see(&space, "trust", &["trust", "--json"]);
         let log: Value = serde_json::from_str(&space.meow_ok(&["log", "--json"])).expect("JSON");

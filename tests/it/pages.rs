@@ -206,7 +206,7 @@ fn a_dirty_execution_belongs_to_the_commit_with_its_tree() {
 }
 
 /// Names that try to be more than names.
-const HOSTILE: [&str; 9] = [
+pub const HOSTILE: [&str; 9] = [
     "a|b `c` ``d",
     "<script>alert(1)</script>",
     "@octo/team fixes #1 GH-2",

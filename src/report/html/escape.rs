@@ -3,7 +3,7 @@
 use crate::redact::inert;
 
 /// Longest name shown, in characters; the whole name stands in a title.
-const LONGEST: usize = 80;
+const LONGEST: usize = 60;
 
 /// Returns `text` for the inside of an element or of a quoted attribute.
 ///

@@ -3,9 +3,13 @@
 mod blocks;
 pub mod escape;
 mod frame;
+pub mod number;
+mod review;
+pub mod svg;
 
 pub use blocks::{blocks, line};
 pub use frame::page;
+pub use review::review;
 
 use super::document::{Block, Document};
 

@@ -30,6 +30,16 @@ impl Comparison {
         page.with(Block::Note(vec![words(self.note())]))
     }
 
+    /// Returns the place and the claim of everything that is claimed, the first five.
+    pub(in crate::report) fn claimed(&self) -> Vec<Line> {
+        let claims = self.changes().filter(|(_, change)| change.claims());
+        let line = |(mut place, change): (Line, &Change)| {
+            place.extend([words(": "), verdict(change)]);
+            place
+        };
+        claims.take(LEAD).map(line).collect()
+    }
+
     fn lead(&self) -> Vec<Line> {
         if self.head_executions == 0 || self.base_executions == 0 {
             let side = if self.head_executions == 0 { &self.names.head } else { &self.names.base };
@@ -162,7 +172,8 @@ fn cells(change: &Change) -> [Piece; 5] {
     ]
 }
 
-fn verdict(change: &Change) -> Piece {
+/// Returns what is shown of a change.
+pub(in crate::report) fn verdict(change: &Change) -> Piece {
     let head = &change.head;
     let failing = match change.failure {
         FailureVerdict::NewFailure => Some("fails now"),

@@ -1,7 +1,7 @@
 //! Pages put into words.
 
 mod analysis;
-mod comparison;
+pub(super) mod comparison;
 mod executions;
 mod losses;
 
@@ -27,7 +27,7 @@ fn recommendations(open: &[Open]) -> Option<Block> {
 }
 
 /// Returns a sentence whose parts between backticks are names.
-fn quoting(sentence: &str) -> Line {
+pub(super) fn quoting(sentence: &str) -> Line {
     let parts = sentence.split('`').enumerate().filter(|(_, part)| !part.is_empty());
     parts.map(|(place, part)| if place % 2 == 1 { name(part) } else { words(part) }).collect()
 }
