@@ -1,12 +1,12 @@
 //! Whole files, all or nothing: temporary file, fsync, rename, fsync of the folder; and the segments of a work tree.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::segment;
+use super::{disk, segment};
 use crate::error::{Error, Result};
 use crate::record::Record;
 
@@ -20,14 +20,9 @@ const UNFINISHED: &str = ".unfinished-";
 /// # Errors
 /// The folder cannot be made or written; nothing is left behind.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
     let attempt = || -> io::Result<()> {
-        fs::create_dir_all(folder)?;
-        let mut file = temporary(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        sync_folder(folder)
+        disk::put(finished(path, bytes)?, path)?;
+        disk::sync_folder(disk::parent(path))
     };
     attempt().map_err(|error| Error::store(format!("{} cannot be written", path.display())).cause(error))
 }
@@ -37,26 +32,32 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// The folder cannot be made or written.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
-    let folder = path.parent().unwrap_or(Path::new("."));
     let attempt = || -> io::Result<bool> {
-        fs::create_dir_all(folder)?;
-        let mut file = temporary(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        match file.persist_noclobber(path) {
-            Ok(_) => sync_folder(folder).map(|()| true),
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(error.error),
+        match disk::put_new(finished(path, bytes)?, path) {
+            Ok(_) => disk::sync_folder(disk::parent(path)).map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
         }
     };
     attempt().map_err(|error| Error::store(format!("{} cannot be written", path.display())).cause(error))
 }
 
-fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    use std::os::unix::fs::PermissionsExt;
-    let mut builder = tempfile::Builder::new();
-    // As the umask leaves it, like every other file of a work tree; the default would be 0600.
-    builder.prefix(UNFINISHED).permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)
+/// Returns a file beside `path` that holds `bytes` on the disk, and has no lasting name yet.
+fn finished(path: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    let folder = disk::parent(path);
+    disk::make_folders(folder)?;
+    let file = disk::begin(folder, UNFINISHED)?;
+    disk::write(file.as_file(), bytes)?;
+    disk::sync(file.as_file())?;
+    Ok(file)
+}
+
+/// Removes a file; one that is gone already is fine.
+///
+/// # Errors
+/// The folder cannot be written.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    disk::remove(path).map_err(|error| Error::store(format!("{} cannot be removed", path.display())).cause(error))
 }
 
 /// Removes what a killed process left half-written in `folder`; only under the lock of those who write there.
@@ -66,10 +67,6 @@ pub(super) fn sweep(folder: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
-}
-
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 /// Returns a file's bytes, or an error where it is larger than `most`.

@@ -1,15 +1,15 @@
 //! The append-only file of one execution while it runs: what was appended survives the death of the process.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::columns::to_second;
-use super::files;
+use super::{disk, files};
 use crate::error::{Error, Result};
 use crate::record::{Attempt, Execution, Outcome, Record};
 
@@ -38,6 +38,8 @@ enum Entry {
 pub struct Journal {
     file: File,
     path: PathBuf,
+    /// Whether its name is on the disk.
+    named: AtomicBool,
 }
 
 impl Journal {
@@ -49,15 +51,15 @@ impl Journal {
         let path = folder.join(format!("{}.{EXTENSION}", execution.id));
         let refuse = || Error::store(format!("the journal {} cannot be created", path.display()));
         let attempt = || -> std::io::Result<File> {
-            fs::create_dir_all(folder)?;
-            let first = tempfile::Builder::new().prefix(BEGINNING).tempfile_in(folder)?;
+            disk::make_folders(folder)?;
+            let first = disk::begin(folder, BEGINNING)?;
             flock(first.as_file(), FlockOperation::NonBlockingLockExclusive)?;
             let line = line(&Entry::Began { execution: Box::new(execution.clone()) })?;
-            first.as_file().write_all(line.as_bytes())?;
-            first.persist_noclobber(&path).map_err(|error| error.error)
+            disk::write(first.as_file(), line.as_bytes())?;
+            disk::put_new(first, &path)
         };
         let file = attempt().map_err(|error| refuse().cause(error))?;
-        Ok(Self { file, path })
+        Ok(Self { file, path, named: AtomicBool::new(false) })
     }
 
     /// Returns where it lies.
@@ -96,7 +98,7 @@ impl Journal {
     /// # Errors
     /// The disk refuses.
     pub fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(|error| self.unwritable().cause(error))
+        disk::sync(&self.file).and_then(|()| self.sync_name()).map_err(|error| self.unwritable().cause(error))
     }
 
     /// Appends the closing row and syncs file and folder; `execution` holds the outcome and the duration.
@@ -105,13 +107,20 @@ impl Journal {
     /// The file cannot be written or synced.
     pub fn close(self, execution: &Execution) -> Result<()> {
         self.write(&Entry::Closed { execution: Box::new(execution.clone()) })?;
-        self.sync()?;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        files::sync_folder(folder).map_err(|error| self.unwritable().cause(error))
+        self.sync()
+    }
+
+    /// Makes its name last, once: without it a synced content would be found by nobody.
+    fn sync_name(&self) -> std::io::Result<()> {
+        if !self.named.load(Ordering::Acquire) {
+            disk::sync_folder(disk::parent(&self.path))?;
+            self.named.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 
     fn write(&self, entry: &Entry) -> Result<()> {
-        let attempt = || (&self.file).write_all(line(entry)?.as_bytes());
+        let attempt = || disk::write(&self.file, line(entry)?.as_bytes());
         attempt().map_err(|error| self.unwritable().cause(error))
     }
 
@@ -130,8 +139,8 @@ fn finite(attempt: &Attempt) -> Attempt {
 
 fn line(entry: &Entry) -> std::io::Result<String> {
     let json = serde_json::to_string(entry)?;
-    // A line end first: whatever torn line stands before, this one begins on its own.
-    Ok(format!("\n{} {json}", check(&json)))
+    // A line end on both sides: whatever a crash leaves before or behind it, zeros too, this line stands on its own.
+    Ok(format!("\n{} {json}\n", check(&json)))
 }
 
 fn check(json: &str) -> String {

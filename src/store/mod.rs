@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this room reads and writes the store's files")]
 
 pub mod columns;
+mod disk;
 mod files;
 mod guard;
 pub mod journal;

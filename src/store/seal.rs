@@ -1,6 +1,5 @@
 //! Sealing: journals of ended executions become one segment; a journal is freed only when git reaches that segment.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -84,7 +83,7 @@ impl Spool {
                     let own = content.records();
                     if own.is_empty() {
                         // Nothing started in it: there is no row to keep it in.
-                        remove(&spooled.path)?;
+                        files::remove(&spooled.path)?;
                         continue;
                     }
                     records.extend(own);
@@ -124,12 +123,12 @@ impl Spool {
             if is_reached(&mark.segment) {
                 let own = |spooled: &&Spooled| mark.executions.contains(&spooled.execution);
                 for spooled in journals.iter().filter(own) {
-                    remove(&spooled.path)?;
+                    files::remove(&spooled.path)?;
                     freed += 1;
                 }
-                remove(&path)?;
+                files::remove(&path)?;
             } else if !is_present(&mark.segment) {
-                remove(&path)?;
+                files::remove(&path)?;
             }
         }
         Ok(freed)
@@ -146,7 +145,7 @@ impl Spool {
             if spooled.read().is_ok_and(|content| content.state == State::Running) {
                 return Err(Error::request(format!("execution {execution} still runs")).hint("stop it first"));
             }
-            remove(&spooled.path)?;
+            files::remove(&spooled.path)?;
         }
         Ok(!own.is_empty())
     }
@@ -187,14 +186,5 @@ impl Spool {
         let name = mark.segment.rsplit('/').next().expect("split gives one part at least");
         let text = serde_json::to_vec(mark).map_err(|error| Error::store("a mark cannot be written").cause(error))?;
         files::write_whole(&folder.join(format!("{name}.json")), &text)
-    }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::store(format!("{} cannot be removed", path.display())).cause(error))
-        }
-        _ => Ok(()),
     }
 }
