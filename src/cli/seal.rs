@@ -60,6 +60,7 @@ pub fn seal(repository: &Repository, settings: &Settings) -> Result<Waiting> {
 /// # Errors
 /// References cannot be read, or a journal cannot be removed.
 pub(super) fn settle(repository: &Repository, spool: &Spool) -> Result<Vec<Oid>> {
+    repository.sweep_objects();
     let worktrees = repository.worktrees()?;
     let heads = heads(repository)?;
     let reached = |place: &str| heads.iter().any(|head| holds(repository, *head, place));

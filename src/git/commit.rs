@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use gix::objs::tree::EntryKind;
-use gix::refs::Target;
-use gix::refs::transaction::{PreviousValue, RefEdit};
 
+use super::moves::clearing_up;
 use super::{Oid, Repository, trouble};
 use crate::error::{Error, Result};
 
@@ -67,25 +66,28 @@ impl Repository {
         if let Some(index) = index {
             command.env("GIT_INDEX_FILE", index);
         }
-        let mut child = command
+        command
             .args(["update-index", "-z", "--index-info"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(trouble(wrong))?;
-        let gone = Oid(gix::ObjectId::null(self.inner.object_hash()));
-        let sent = child.stdin.take().map_or(Ok(()), |mut stdin| {
-            files.iter().try_for_each(|(path, id)| {
-                let mode = if id.is_some() { "100644" } else { "0" };
-                write!(stdin, "{mode} {}\t{path}\0", id.unwrap_or(gone))
-            })
-        });
-        let output = child.wait_with_output().map_err(trouble(wrong))?;
+            .stderr(Stdio::piped());
+        let mut lines = Vec::new();
+        for (path, id) in files {
+            let mode = if id.is_some() { "100644" } else { "0" };
+            write!(lines, "{mode} {}\t{path}\0", id.unwrap_or_else(|| self.nothing())).map_err(trouble(wrong))?;
+        }
+        let file = index.map_or_else(|| self.inner.index_path(), PathBuf::from);
+        let output = clearing_up(&[file], || {
+            let mut child = command.spawn()?;
+            // git says itself what it did not take; a pipe that it closed early is no news beside that.
+            let _ = child.stdin.take().map(|mut stdin| stdin.write_all(&lines));
+            child.wait_with_output()
+        })
+        .map_err(trouble(wrong))?;
         if !output.status.success() {
             return Err(Error::git(wrong).cause(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
         }
-        sent.map_err(trouble(wrong))
+        Ok(())
     }
 
     /// Commits `files` on top of HEAD, and puts them into the index.
@@ -105,6 +107,7 @@ impl Repository {
             None => person.empty_tree(),
         };
         let mut editor = base.edit().map_err(trouble(wrong()))?.detach();
+        let mut written: Vec<gix::ObjectId> = files.iter().filter_map(|(_, id)| id.map(|id| id.0)).collect();
         for (path, id) in files {
             let parts = path.split('/').map(gix::bstr::BStr::new);
             match id {
@@ -114,7 +117,11 @@ impl Repository {
             .map_err(trouble(wrong()))?;
         }
         let tree = editor
-            .write(|tree| person.write_object(tree).map(gix::Id::detach))
+            .write(|tree| {
+                let id = person.write_object(tree).map(gix::Id::detach)?;
+                written.push(id);
+                Ok(id)
+            })
             .map_err(|error: gix::Error| trouble(wrong())(error))?;
         let commit = person.new_commit(message, tree, head.map(|head| head.0)).map_err(|error| {
             Error::git(wrong()).cause(error).hint("`git config user.name` and `user.email` name who commits")
@@ -123,15 +130,11 @@ impl Repository {
             Some(_) => commit.signed().map_err(trouble(wrong()))?,
             None => commit,
         };
-        let expected =
-            head.map_or(PreviousValue::MustNotExist, |head| PreviousValue::MustExistAndMatch(Target::Object(head.0)));
+        written.push(commit.id);
+        self.sync_loose(&written).map_err(trouble(wrong()))?;
         let summary = message.lines().next().unwrap_or_default();
         let first = if head.is_none() { " (initial)" } else { "" };
-        let log = format!("commit{first}: {summary}");
-        let name = gix::refs::FullName::try_from("HEAD").map_err(trouble(wrong()))?;
-        person
-            .edit_reference(RefEdit::update(name, commit.id, expected, log).with_deref(true))
-            .map_err(trouble(wrong()))?;
+        self.move_reference("HEAD", head, Some(Oid(commit.id)), &format!("commit{first}: {summary}"))?;
         self.put_in_index(files, None)?;
         Ok(Oid(commit.id))
     }

@@ -3,7 +3,8 @@
 
 pub mod commit;
 pub mod hooks;
-pub mod objects;
+pub mod moves;
+mod objects;
 pub mod oid;
 pub mod patch;
 pub mod refs;

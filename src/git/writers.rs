@@ -4,8 +4,6 @@ use std::fs::File;
 
 use gix::actor::SignatureRef;
 use gix::objs::tree::EntryKind;
-use gix::refs::Target;
-use gix::refs::transaction::{LogChange, PreviousValue, RefEdit, RefLog};
 
 use super::refs::WRITERS;
 use super::{FileChange, Oid, Repository, Tip, trouble};
@@ -82,14 +80,7 @@ impl Repository {
         let commit = self.inner.new_commit_as(nobody, nobody, message, tree, parents).map_err(trouble(wrong()))?.id;
         written.push(commit);
         self.sync_loose(&written).map_err(trouble(wrong()))?;
-        let expected = expected.map_or(PreviousValue::MustNotExist, |expected| {
-            PreviousValue::MustExistAndMatch(Target::Object(expected.0))
-        });
-        let log = LogChange { mode: RefLog::AndReference, force_create_reflog: false, message: message.into() };
-        let full = gix::refs::FullName::try_from(name).map_err(trouble(wrong()))?;
-        self.inner
-            .edit_references_as([RefEdit::update_with_log(full, commit, expected, log)], Some(nobody))
-            .map_err(trouble(wrong()))?;
+        self.move_reference(name, expected, Some(Oid(commit)), message.trim_end())?;
         Ok(Oid(commit))
     }
 
@@ -98,15 +89,11 @@ impl Repository {
     /// # Errors
     /// Another process moved it meanwhile, or it cannot be deleted.
     pub fn delete_reference(&self, name: &str, expected: Oid) -> Result<()> {
-        let wrong = || format!("{name} of {} cannot be deleted", self.common_dir().display());
-        let full = gix::refs::FullName::try_from(name).map_err(trouble(wrong()))?;
-        let expected = PreviousValue::MustExistAndMatch(Target::Object(expected.0));
-        self.inner.edit_references_as([RefEdit::delete(full, expected)], None).map_err(trouble(wrong()))?;
-        Ok(())
+        self.move_reference(name, Some(expected), None, "")
     }
 
     /// Waits until new loose objects are on the disk, which gix leaves to its caller. Packed ones were synced by git.
-    fn sync_loose(&self, ids: &[gix::ObjectId]) -> std::io::Result<()> {
+    pub(super) fn sync_loose(&self, ids: &[gix::ObjectId]) -> std::io::Result<()> {
         let objects = self.common_dir().join("objects");
         for id in ids {
             let hex = id.to_string();

@@ -3,6 +3,7 @@
 
 mod change;
 mod config;
+mod crash;
 mod decisions;
 mod demo;
 mod examples;

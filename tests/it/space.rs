@@ -44,6 +44,15 @@ impl Space {
         space
     }
 
+    /// Returns a copy of all of it; its clock goes on from here.
+    pub fn copy(&self) -> Self {
+        let folder = tempfile::Builder::new().prefix("meow-test-").tempdir().expect("a temporary folder");
+        let all = self.folder.path().join(".");
+        let copied = Command::new("cp").arg("-a").arg(all).arg(folder.path()).status().expect("cp starts");
+        assert!(copied.success(), "copied");
+        Self { folder, calls: self.calls.clone() }
+    }
+
     /// Returns the folder in which commands run.
     pub fn root(&self) -> PathBuf {
         self.folder.path().join("work")
