@@ -15,7 +15,7 @@ use super::machine::Machine;
 use super::project::Project;
 use super::terminal::Terminal;
 use super::trust::gate;
-use super::{Context, foresight, workflows};
+use super::{Context, foresight, sandbox, workflows};
 use crate::error::{Error, Kind, Result};
 use crate::execute::{Event, ExecutionOutcome, Options, Stop, execute};
 use crate::git::Repository;
@@ -158,6 +158,8 @@ fn perform(
     resume: Option<&Resume>,
 ) -> Result<u8> {
     let terminal = &context.terminal;
+    let name = args.workflow.as_deref().unwrap_or(&context.settings.workflow);
+    let sandbox = sandbox::prepare(name, project, plan, context)?;
     let id = ExecutionId::from_bytes(context.settings.clock.random()?);
     let repository = project.repository.as_ref();
     if repository.is_none() {
@@ -188,6 +190,8 @@ fn perform(
         keep_going: args.keep_going,
         undo: args.undo,
         grace: GRACE,
+        sandbox,
+        sandbox_floor: sandbox::floor(context),
         ask: args.manual.then(|| Arc::new(ask) as _),
     };
     let mut summary = Summary::new(plan, id);

@@ -31,6 +31,7 @@ pub mod push;
 pub mod recommendations;
 pub mod record;
 pub mod report;
+pub mod sandbox;
 pub mod score;
 pub mod seal;
 pub mod settings;

@@ -137,7 +137,7 @@ pub(super) fn code(ending: &Ending) -> u8 {
     let code = match ending {
         Ending::Exited { code } => *code,
         Ending::Signaled { signal } => 128 + signal,
-        Ending::TimedOut { .. } | Ending::Cancelled | Ending::NotStarted { .. } => 126,
+        Ending::TimedOut { .. } | Ending::OverLimit { .. } | Ending::Cancelled | Ending::NotStarted { .. } => 126,
     };
     u8::try_from(code).unwrap_or(1)
 }

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
+use crate::workflow::Sandbox;
 use files::{Layer, Origin};
 use keys::KEYS;
 
@@ -81,6 +82,8 @@ pub struct Settings {
     pub enabled: bool,
     /// The user's own folder for state such as keys.
     pub state: Option<PathBuf>,
+    /// The user's own folder for settings.
+    pub config: Option<PathBuf>,
     /// The user's home folder.
     pub home: Option<PathBuf>,
     /// The key of hashed names.
@@ -91,6 +94,8 @@ pub struct Settings {
     pub git_dir: Option<PathBuf>,
     /// Slots.
     pub slots: Option<u32>,
+    /// Whether steps run in a sandbox, where the person said so.
+    pub sandbox: Option<Sandbox>,
     /// Whether executions are remembered.
     pub record: bool,
     /// The workflow that is executed where none is named.
@@ -110,7 +115,7 @@ pub struct Settings {
     /// This program's own file.
     pub program: PathBuf,
     /// Where programs are looked for.
-    search_path: OsString,
+    pub search_path: OsString,
 }
 
 impl Settings {
@@ -130,7 +135,7 @@ impl Settings {
         let user = path("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
         let repository = files::read(&files::of_repository(&directory), ".meow/config.toml", Origin::Repo);
         let hooks = repository.hooks.clone();
-        let (resolved, wrong) = layers(flags, repository, user.map(|user| user.join("meow/config.toml")))?;
+        let (resolved, wrong) = layers(flags, repository, user.as_ref().map(|user| user.join("meow/config.toml")))?;
         let value = |name: &str| resolved[name].value.clone();
         let wants = |terminal: bool| match value("color").as_deref() {
             Some("always") => true,
@@ -146,6 +151,7 @@ impl Settings {
             watched: std::io::stderr().is_terminal() && !set("CI") && text("TERM").as_deref() != Some("dumb"),
             asks: std::io::stderr().is_terminal() && std::io::stdin().is_terminal(),
             enabled: text("MEOW").as_deref() != Some("0"),
+            config: user.map(|user| user.join("meow")),
             state: path("XDG_STATE_HOME")
                 .or_else(|| home.as_ref().map(|home| home.join(".local/state")))
                 .map(|state| state.join("meow")),
@@ -155,6 +161,7 @@ impl Settings {
             git_index: text("GIT_INDEX_FILE").map(|index| here.join(index)),
             git_dir: text("GIT_DIR").map(|folder| here.join(folder)),
             slots: value("slots").and_then(|slots| slots.parse().ok()),
+            sandbox: value("sandbox").as_deref().and_then(Sandbox::from_word),
             record: value("record").as_deref() != Some("false"),
             workflow: value("workflow").unwrap_or_else(|| "ci".to_owned()),
             trigger: trigger(text("MEOW_TRIGGER"))?,

@@ -1,6 +1,8 @@
 //! One execution: who starts next, what runs, what is due. Its slots work side by side, each on a thread of its own that
 //! starts a process, waits for its end and takes the next step itself; the first thread watches clock and stop handle.
 
+mod confine;
+mod memory;
 mod running;
 mod slot;
 mod undo;
@@ -149,6 +151,7 @@ impl<'a> Drive<'a> {
     /// Watches over the slots until nothing runs or waits any more.
     fn watch<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, wakes: &Receiver<Wake>) {
         loop {
+            self.look_at_memory();
             let mut state = self.state();
             self.obey_stop(&mut state);
             self.enforce_limits(&mut state);
@@ -341,7 +344,7 @@ fn verdict(ending: &Ending) -> Verdict {
     match ending {
         Ending::Exited { code: 0 } => Verdict::Passed,
         Ending::Exited { code } => Verdict::Exited(*code),
-        Ending::Signaled { .. } => Verdict::Signaled,
+        Ending::Signaled { .. } | Ending::OverLimit { .. } => Verdict::Signaled,
         Ending::TimedOut { .. } => Verdict::TimedOut,
         Ending::Cancelled => Verdict::Cancelled,
         Ending::NotStarted { .. } => Verdict::NotStarted,

@@ -120,6 +120,15 @@ pub enum Ending {
         /// The limit.
         limit_ms: u64,
     },
+    /// It was ended at a limit that its step declares.
+    OverLimit {
+        /// Of what.
+        resource: Resource,
+        /// The limit, in bytes or milliseconds.
+        limit: u64,
+        /// What it held when it was found above the limit, where that is known.
+        used: Option<u64>,
+    },
     /// meow stopped it because the execution was stopped.
     Cancelled,
     /// It never started.
@@ -127,6 +136,29 @@ pub enum Ending {
         /// Why.
         reason: String,
     },
+}
+
+/// What a step can declare a limit of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resource {
+    /// The memory of all its processes, in bytes.
+    Memory,
+    /// The processor time of one of its processes, in milliseconds.
+    CpuTime,
+    /// A file that it writes, in bytes.
+    FileSize,
+}
+
+impl Resource {
+    /// Returns the metric under which the limit that was hit is recorded.
+    pub const fn metric(self) -> &'static str {
+        match self {
+            Self::Memory => "meow.over.memory_bytes",
+            Self::CpuTime => "meow.over.cpu_time_ms",
+            Self::FileSize => "meow.over.file_bytes",
+        }
+    }
 }
 
 impl Ending {

@@ -45,15 +45,24 @@ impl Launcher {
         })
     }
 
-    /// Starts a command's text with `more` variables; without an `output` what it says is lost.
+    /// Starts a command's text behind the words of `prefix` with `more` variables; without an `output` what it says is
+    /// lost.
     ///
     /// # Errors
     /// The program or the folder is absent, or the system refuses.
-    pub(super) fn launch(&self, text: &str, more: &[(&str, &str)], output: Option<BorrowedFd>) -> io::Result<Process> {
+    pub(super) fn launch(
+        &self,
+        text: &str,
+        prefix: &[OsString],
+        more: &[(&str, &str)],
+        output: Option<BorrowedFd>,
+    ) -> io::Result<Process> {
         /// A file that is executable but no binary and without `#!`: shells run it, the system does not.
         const ENOEXEC: i32 = 8;
-        match self.start(&command::of(text), more, output) {
-            Err(error) if error.raw_os_error() == Some(ENOEXEC) => self.start(&command::shell(text), more, output),
+        match self.start(&command::of(text), prefix, more, output) {
+            Err(error) if error.raw_os_error() == Some(ENOEXEC) => {
+                self.start(&command::shell(text), prefix, more, output)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound && !self.folder.is_dir() => {
                 Err(io::Error::new(error.kind(), format!("the folder {} is gone", self.folder.display())))
             }
@@ -61,9 +70,21 @@ impl Launcher {
         }
     }
 
-    fn start(&self, words: &[&str], more: &[(&str, &str)], output: Option<BorrowedFd>) -> io::Result<Process> {
-        let words: Vec<CString> = words.iter().map(|word| text(word.as_bytes())).collect::<io::Result<_>>()?;
+    fn start(
+        &self,
+        words: &[&str],
+        prefix: &[OsString],
+        more: &[(&str, &str)],
+        output: Option<BorrowedFd>,
+    ) -> io::Result<Process> {
+        let words = words.iter().map(|word| word.as_bytes());
+        let words = prefix.iter().map(|word| word.as_bytes()).chain(words);
+        let words: Vec<CString> = words.map(text).collect::<io::Result<_>>()?;
         let name = words.first().ok_or_else(|| io::Error::other("the command is empty"))?;
+        if let Some(behind) = words.get(prefix.len()).filter(|_| !prefix.is_empty()) {
+            // What is in front would say it less clearly.
+            self.find(behind, more)?;
+        }
         let program = self.find(name, more)?;
         let args: Vec<&CStr> = words.iter().map(CString::as_c_str).collect();
         let added = more.iter().map(|(name, value)| setting(name.as_ref(), value.as_ref()));

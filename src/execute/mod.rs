@@ -6,26 +6,30 @@ mod drive;
 pub mod event;
 mod foreground;
 mod launch;
+mod limits;
 pub mod log;
 mod metrics;
 mod outlet;
 mod process;
+pub mod sandbox;
 mod spawn;
 pub mod stop;
 pub mod survivors;
+mod tree;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use event::{Ending, Event, ExecutionOutcome, Usage};
+pub use event::{Ending, Event, ExecutionOutcome, Resource, Usage};
 pub use foreground::{Around, foreground};
+pub use sandbox::Sandbox;
 pub use stop::Stop;
 
 use crate::clock::Clock;
 use crate::plan::Plan;
-use crate::workflow::Step;
+use crate::workflow::{self, Step};
 
 /// How a plan is executed.
 #[derive(Clone)]
@@ -44,6 +48,10 @@ pub struct Options {
     pub undo: bool,
     /// What a stopped step gets to end by itself.
     pub grace: Duration,
+    /// The sandbox for steps that want one; without one those that require it are not started.
+    pub sandbox: Option<Sandbox>,
+    /// The least that holds for every step.
+    pub sandbox_floor: workflow::Sandbox,
     /// Asks a person whether a manual step is done; without it a manual step fails.
     pub ask: Option<Ask>,
 }

@@ -5,17 +5,30 @@ use std::io;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::event::{Ending, Usage};
+use super::tree;
 
 /// A started process; its group is its own, so that grandchildren can be reached.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Process {
     pid: Pid,
+    /// Whether what was started only makes a sandbox and waits for what runs inside.
+    sandboxed: bool,
 }
 
 impl Process {
     /// Takes charge of a process that leads its own group.
     pub(super) const fn new(pid: Pid) -> Self {
-        Self { pid }
+        Self { pid, sandboxed: false }
+    }
+
+    /// Returns the same process, known to be a sandbox's.
+    pub(super) const fn sandboxed(self, sandboxed: bool) -> Self {
+        Self { sandboxed, ..self }
+    }
+
+    /// Returns its id.
+    pub(super) const fn id(self) -> Pid {
+        self.pid
     }
 
     /// Waits until it has ended. It stays a zombie until [`Process::reap`], so that neither its id nor its group's can
@@ -25,8 +38,17 @@ impl Process {
         while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(self.pid), options) {}
     }
 
-    /// Signals the whole group; that nobody is left in it is fine.
+    /// Signals the whole group; that nobody is left in it is fine. A sandbox dies of a kill as a whole; of any other signal
+    /// it would too, so that this goes to what runs inside.
     pub(super) fn signal(self, signal: Signal) {
+        /// bubblewrap, and inside of it the first process, which waits for the others.
+        const MAKERS: u32 = 2;
+        if self.sandboxed && signal != Signal::KILL {
+            let inside: Vec<_> = tree::of(self.pid).into_iter().filter(|member| member.depth >= MAKERS).collect();
+            if !inside.is_empty() {
+                return tree::signal(&inside, signal);
+            }
+        }
         let _ = kill_process_group(self.pid, signal);
     }
 

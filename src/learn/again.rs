@@ -70,6 +70,7 @@ fn step(id: &str, needs: Vec<&str>) -> Step {
         env: BTreeMap::new(),
         inputs: Vec::new(),
         undo: None,
+        confinement: crate::workflow::Confinement::default(),
     }
 }
 

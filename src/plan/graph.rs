@@ -358,6 +358,7 @@ pub(super) mod tests {
                 env: BTreeMap::new(),
                 inputs: Vec::new(),
                 undo: None,
+                confinement: crate::workflow::Confinement::default(),
             }
         };
         Workflow {

@@ -175,9 +175,11 @@ fn outcome(ending: &Ending) -> Outcome {
     match ending {
         Ending::Exited { code: 0 } => Outcome::Passed,
         Ending::Cancelled => Outcome::Cancelled,
-        Ending::Exited { .. } | Ending::Signaled { .. } | Ending::TimedOut { .. } | Ending::NotStarted { .. } => {
-            Outcome::Failed
-        }
+        Ending::Exited { .. }
+        | Ending::Signaled { .. }
+        | Ending::TimedOut { .. }
+        | Ending::OverLimit { .. }
+        | Ending::NotStarted { .. } => Outcome::Failed,
     }
 }
 
@@ -206,6 +208,7 @@ mod tests {
             env: BTreeMap::new(),
             inputs: Vec::new(),
             undo: None,
+            confinement: crate::workflow::Confinement::default(),
         }
     }
 

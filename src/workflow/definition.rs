@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::{Comparison, Condition};
+use super::confinement::Confinement;
 use super::document::{At, Source, Table};
 use super::draft::Draft;
 use super::sheet::{self, Sheet};
@@ -25,6 +26,7 @@ pub struct Definition {
     /// Its variables by name.
     pub variables: BTreeMap<String, Variable>,
     drafts: Vec<Draft>,
+    confinement: Confinement,
     warnings: Vec<Warning>,
 }
 
@@ -53,6 +55,7 @@ pub fn parse(source: &Source, find: &mut Find<'_>) -> Result<Definition> {
         description: whole.description,
         variables: whole.variables,
         drafts: whole.drafts,
+        confinement: whole.confinement,
         warnings: whole.warnings,
     })
 }
@@ -118,7 +121,8 @@ fn extended(parent: Sheet, child: Sheet) -> Sheet {
     let mut warnings = parent.warnings;
     warnings.extend(child.warnings);
     let description = if child.description.is_empty() { parent.description } else { child.description };
-    Sheet { name: child.name, description, extends: child.extends, variables, drafts, warnings }
+    let confinement = child.confinement.or(&parent.confinement);
+    Sheet { name: child.name, description, extends: child.extends, variables, drafts, confinement, warnings }
 }
 
 impl Definition {
@@ -139,7 +143,8 @@ impl Definition {
     pub fn fill(&self, given: &BTreeMap<String, String>) -> Result<Workflow> {
         let values = variables::values(&self.name, &self.variables, given)?;
         let mut filler = Filler::new(&values);
-        let steps = self.drafts.iter().map(|draft| step(&mut filler, draft)).collect::<Result<_>>()?;
+        let steps =
+            self.drafts.iter().map(|draft| step(&mut filler, draft, &self.confinement)).collect::<Result<_>>()?;
         let recorded = |(name, value): (&String, &String)| {
             self.variables.get(name).is_some_and(|variable| variable.record).then(|| (name.clone(), value.clone()))
         };
@@ -154,7 +159,7 @@ impl Definition {
     }
 }
 
-fn step(filler: &mut Filler<'_>, draft: &Draft) -> Result<Step> {
+fn step(filler: &mut Filler<'_>, draft: &Draft, outer: &Confinement) -> Result<Step> {
     let title = filled(filler, draft, draft.title.as_ref(), Use::Prose)?;
     let description = filled(filler, draft, draft.description.as_ref(), Use::Prose)?;
     let mut env = BTreeMap::new();
@@ -176,6 +181,7 @@ fn step(filler: &mut Filler<'_>, draft: &Draft) -> Result<Step> {
         inputs: draft.inputs.iter().map(|pattern| input(filler, draft, pattern)).collect::<Result<_>>()?,
         env,
         undo: filled(filler, draft, draft.undo.as_ref(), Use::Command)?,
+        confinement: draft.confinement.or(outer),
     })
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::condition::Condition;
+use super::confinement::{self, Confinement};
 use super::document::{At, Table};
 use super::{Resources, Retry, RetryOn, quantity};
 use crate::error::{Error, Result};
@@ -17,7 +18,9 @@ const MOST_NEEDS: usize = 10_000;
 const MOST_INPUTS: usize = 1_000;
 /// Most tries of one step.
 const MOST_ATTEMPTS: i64 = 100;
-pub(super) const STEP_KEYS: [&str; 14] = [
+/// How many open files a step may be limited to; a program has three from the start.
+const OPEN_FILES: std::ops::RangeInclusive<i64> = 3..=1 << 20;
+pub(super) const STEP_KEYS: [&str; 18] = [
     "id",
     "title",
     "description",
@@ -32,6 +35,10 @@ pub(super) const STEP_KEYS: [&str; 14] = [
     "undo",
     "condition",
     "metadata",
+    "sandbox",
+    "network",
+    "writes",
+    "reads",
 ];
 /// What a step of the Gas Town family may hold besides.
 const FOREIGN_STEP_KEYS: [&str; 6] = ["depends_on", "type", "acceptance", "gate", "children", "focus"];
@@ -55,6 +62,7 @@ pub(super) struct Draft {
     pub inputs: Vec<At<String>>,
     pub env: BTreeMap<String, At<String>>,
     pub undo: Option<At<String>>,
+    pub confinement: Confinement,
 }
 
 impl Draft {
@@ -108,6 +116,7 @@ Done when: {acceptance}",
             inputs: inputs(table)?,
             env: environment(table)?,
             undo: placed(table, "undo")?,
+            confinement: confinement::read(table)?,
             id,
         };
         draft.gate(table)?;
@@ -226,14 +235,26 @@ fn retry(table: &Table<'_, '_>) -> Result<Option<Retry>> {
 
 fn resources(table: &Table<'_, '_>) -> Result<Resources> {
     let Some(resources) = table.table("resources")? else { return Ok(Resources::default()) };
-    resources.only(&["cpu", "memory"])?;
+    resources.only(&["cpu", "memory", "cpu_time", "file_size", "open_files"])?;
     let cpu = resources.number("cpu")?;
     if cpu.is_some_and(|cpu| !(0.01..=4096.0).contains(&cpu)) {
         return Err(resources.wrong("cpu", "must be between 0.01 and 4096 processors"));
     }
-    let memory = resources.text("memory")?;
-    let bytes = memory.map(|text| quantity::bytes(&text).map_err(|what| resources.wrong("memory", what)));
-    Ok(Resources { cpu, memory_bytes: bytes.transpose()? })
+    let bytes = |key: &str| -> Result<Option<u64>> {
+        let Some(text) = resources.text(key)? else { return Ok(None) };
+        quantity::bytes(&text).map(Some).map_err(|what| resources.wrong(key, what))
+    };
+    let open_files = resources.whole("open_files")?;
+    if open_files.is_some_and(|files| !OPEN_FILES.contains(&files)) {
+        return Err(resources.wrong("open_files", "must be between 3 and 1048576"));
+    }
+    Ok(Resources {
+        cpu,
+        memory_bytes: bytes("memory")?,
+        cpu_time: time(&resources, "cpu_time", false)?,
+        file_bytes: bytes("file_size")?,
+        open_files: open_files.and_then(|files| u64::try_from(files).ok()),
+    })
 }
 
 fn locks(table: &Table<'_, '_>) -> Result<Vec<String>> {

@@ -59,6 +59,7 @@ pub(super) fn convoy(root: &Table<'_, '_>) -> Result<Vec<Draft>> {
             inputs: Vec::new(),
             env: std::collections::BTreeMap::new(),
             undo: None,
+            confinement: super::Confinement::default(),
         });
     }
     Ok(drafts)

@@ -1,6 +1,7 @@
 //! Workflow files: text and variables in, a checked graph of steps out. Knows no disk and no durations.
 
 mod condition;
+mod confinement;
 pub mod content;
 mod definition;
 mod document;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use confinement::{Confinement, Sandbox};
 pub use definition::{Definition, Find, parse};
 pub use document::{Dialect, MAX_BYTES, Source};
 pub use nearest::did_you_mean;
@@ -87,6 +89,8 @@ pub struct Step {
     pub env: BTreeMap<String, String>,
     /// The command that takes this step back when the execution fails.
     pub undo: Option<String>,
+    /// How far it is kept apart from the machine, by its own words and the workflow's.
+    pub confinement: Confinement,
 }
 
 /// A step's id within its workflow.
@@ -134,8 +138,14 @@ pub enum RetryOn {
 pub struct Resources {
     /// Processors it keeps busy.
     pub cpu: Option<f64>,
-    /// Memory it needs, in bytes.
+    /// Memory it needs, in bytes; its processes are ended where they use more together.
     pub memory_bytes: Option<u64>,
+    /// Processor time that one of its processes may use.
+    pub cpu_time: Option<Duration>,
+    /// The largest file it may write, in bytes.
+    pub file_bytes: Option<u64>,
+    /// Files that one of its processes may have open.
+    pub open_files: Option<u64>,
 }
 
 /// Something odd in a file, with its place.
@@ -252,7 +262,7 @@ needs = ["test"]
         let retry = build.retry.as_ref().expect("a policy");
         assert_eq!((retry.attempts, retry.backoff), (2, Duration::from_secs(2)));
         assert_eq!(retry.on, [RetryOn::Signal, RetryOn::Timeout, RetryOn::Exit(75)]);
-        assert_eq!(build.resources, Resources { cpu: Some(1.5), memory_bytes: Some(2 << 30) });
+        assert_eq!(build.resources, Resources { cpu: Some(1.5), memory_bytes: Some(2 << 30), ..Resources::default() });
         assert_eq!(build.locks, ["cargo-target"]);
         assert_eq!(build.env, given(&[("CARGO_TERM_COLOR", "never"), ("N", "3"), ("PROFILE", "dev")]));
         assert_eq!(test.run.as_deref(), Some("cargo test"));
@@ -357,6 +367,49 @@ needs = ["test"]
         ] {
             check_refused(own(&text, &[]), &text, what, hint);
         }
+    }
+
+    #[test]
+    fn keys_of_limits_and_sandbox_are_checked() {
+        let with = |rest: &str| format!("formula = \"ci\"\n[[steps]]\nid = \"a\"\n{rest}");
+        for (text, what, hint) in [
+            (
+                with("resources = { open_files = 1 }"),
+                "ci.toml:4: `steps.resources.open_files` must be between 3 and 1048576",
+                None,
+            ),
+            (with("sandbox = \"on\""), "ci.toml:4: `steps.sandbox` is `on`; known is `off`, `auto`, `required`", None),
+            (with("sandbox = true"), "ci.toml:4: `steps.sandbox` is true or false, a text is expected", None),
+            (with("writes = \"~/x\""), "ci.toml:4: `steps.writes` is a text, a list of texts is expected", None),
+            (
+                with("reads = [\"../x\"]"),
+                "ci.toml:4: `steps.reads` holds `../x`, which leads upwards",
+                Some("`~/below/home`"),
+            ),
+            (with("read = []"), "ci.toml:4: unknown key `steps.read`", Some("did you mean `reads`?")),
+        ] {
+            check_refused(own(&text, &[]), &text, what, hint);
+        }
+    }
+
+    #[test]
+    fn a_step_takes_what_its_workflow_says_of_the_sandbox() {
+        let text = "formula = \"ci\"\nsandbox = \"auto\"\nreads = [\"~/.cargo\"]\n[[steps]]\nid = \"a\"\n[[steps]]\nid = \"b\"\n\
+                    sandbox = \"required\"\nnetwork = true\nreads = []\nresources = { cpu_time = \"10s\", file_size = \"1MiB\" }\n";
+        let workflow = own(text, &[]).expect("valid");
+        let found = |at: usize| workflow.steps[at].confinement.clone();
+        assert_eq!((found(0).sandbox, found(0).network), (Some(Sandbox::Auto), None));
+        assert_eq!(found(0).reads, Some(vec!["~/.cargo".to_owned()]));
+        assert_eq!((found(1).sandbox, found(1).network), (Some(Sandbox::Required), Some(true)));
+        assert_eq!((found(1).reads, found(1).writes), (Some(Vec::new()), None));
+        let held = workflow.steps[1].resources;
+        assert_eq!(
+            (held.cpu_time, held.file_bytes, held.open_files),
+            (Some(Duration::from_secs(10)), Some(1 << 20), None)
+        );
+        let child = "formula = \"child\"\nextends = \"ci\"\nsandbox = \"off\"\n";
+        let workflow = among(&[("child", child), ("ci", text)]).expect("valid");
+        assert_eq!(workflow.steps[0].confinement.sandbox, Some(Sandbox::Off), "the child's word counts");
     }
 
     #[test]

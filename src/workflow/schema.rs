@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::confinement::Sandbox;
 use super::draft::STEP_KEYS;
 use super::sheet::KEYS;
 
@@ -53,7 +54,7 @@ fn file_key(key: &str) -> Option<(Value, &'static str)> {
             json!({ "anyOf": [{ "type": "string" }, texts()] }),
             "Workflows whose steps this one takes over; a step with the same id takes the place of theirs.",
         ),
-        _ => return None,
+        other => return confinement_key(other),
     })
 }
 
@@ -88,10 +89,13 @@ fn step_key(key: &str) -> Option<(Value, &'static str)> {
                 "properties": {
                     "cpu": { "type": "number", "minimum": 0.01, "maximum": 4096 },
                     "memory": { "type": "string" },
+                    "cpu_time": { "type": "string" },
+                    "file_size": { "type": "string" },
+                    "open_files": { "type": "integer", "minimum": 3, "maximum": 1_048_576 },
                 },
                 "additionalProperties": false,
             }),
-            "Processors and memory that it needs, as in { cpu = 2, memory = \"2GiB\" }.",
+            "What it needs and is held to, as in { cpu = 2, memory = \"2GiB\", cpu_time = \"10m\", file_size = \"1GiB\", open_files = 256 }.",
         ),
         "inputs" => (
             texts(),
@@ -104,6 +108,22 @@ fn step_key(key: &str) -> Option<(Value, &'static str)> {
         "undo" => (text(), "The command that takes this step back when the execution fails."),
         "condition" => (text(), "`a == b`, `a != b`, `a` or `!a`; the step is left out where it does not hold."),
         "metadata" => (json!({ "type": "object" }), "For other tools; `\"meow.run\"` in it is the command."),
+        other => return confinement_key(other),
+    })
+}
+
+/// The keys that a workflow and a step share; what a step says takes the place of what its workflow says.
+fn confinement_key(key: &str) -> Option<(Value, &'static str)> {
+    Some(match key {
+        "sandbox" => (
+            json!({ "enum": Sandbox::ALL.map(|(_, word)| word) }),
+            "Whether steps run in a sandbox: `auto` where the machine can make one, `required` or not at all.",
+        ),
+        "network" => {
+            (json!({ "type": "boolean" }), "Whether the network can be reached from a sandbox; not by default.")
+        }
+        "writes" => (texts(), "Paths besides the work tree that can be written from a sandbox."),
+        "reads" => (texts(), "Paths of the home folder, such as caches, that can be read from a sandbox."),
         _ => return None,
     })
 }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::confinement::{self, Confinement};
 use super::document::{self, At, Page, Source, Table};
 use super::draft::{self, Draft};
 use super::variables::{self, Variable};
 use super::{Warning, definition, foreign};
 use crate::error::Result;
 
-pub(super) const KEYS: [&str; 7] = ["formula", "description", "version", "type", "vars", "steps", "extends"];
+pub(super) const KEYS: [&str; 11] =
+    ["formula", "description", "version", "type", "vars", "steps", "extends", "sandbox", "network", "writes", "reads"];
 /// Keys of the Gas Town family that are read.
 const FOREIGN_KEYS: [&str; 8] =
     ["inputs", "legs", "synthesis", "compose", "template", "advice", "pointcuts", "prompts"];
@@ -23,6 +25,7 @@ pub(super) struct Sheet {
     pub extends: Vec<At<String>>,
     pub variables: BTreeMap<String, Variable>,
     pub drafts: Vec<Draft>,
+    pub confinement: Confinement,
     pub warnings: Vec<Warning>,
 }
 
@@ -58,7 +61,8 @@ pub(super) fn read(source: &Source) -> Result<Sheet> {
     }
     let description = root.text("description")?.unwrap_or_default();
     let extends = root.texts("extends", true)?;
-    Ok(Sheet { name, description, extends, variables, drafts, warnings: page.warnings() })
+    let confinement = confinement::read(&root)?;
+    Ok(Sheet { name, description, extends, variables, drafts, confinement, warnings: page.warnings() })
 }
 
 /// Returns the name that a file gives itself, if it is a workflow file at all.

@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::forecast::{milliseconds, name, path, range};
 use super::shown;
-use crate::execute::{Ending, Event, ExecutionOutcome, log};
+use crate::execute::{Ending, Event, ExecutionOutcome, Resource, log};
 use crate::plan::{Plan, Run, StepIndex, Timeline};
 use crate::record::ExecutionId;
 use crate::redact::tail::last_lines;
-use crate::report::format::duration as time;
+use crate::report::format::{bytes, duration as time};
 use crate::workflow::StepId;
 
 /// How many lines of a failed step's output are shown.
@@ -187,6 +187,19 @@ pub(super) fn told(ending: &Ending) -> String {
         Ending::Exited { code } => format!("failed with exit code {code}"),
         Ending::Signaled { signal } => format!("was ended by signal {signal}"),
         Ending::TimedOut { limit_ms } => format!("was stopped at its time limit of {}", time(milliseconds(*limit_ms))),
+        Ending::OverLimit { resource, limit, used } => {
+            let amount = |amount: u64| match resource {
+                Resource::CpuTime => time(milliseconds(amount)),
+                Resource::Memory | Resource::FileSize => bytes(milliseconds(amount)),
+            };
+            let of = match resource {
+                Resource::Memory => "memory",
+                Resource::CpuTime => "processor time",
+                Resource::FileSize => "a file it wrote",
+            };
+            let held = used.map(|used| format!(" (it held {})", amount(used))).unwrap_or_default();
+            format!("was ended at its limit of {} for {of}{held}", amount(*limit))
+        }
         Ending::Cancelled => "was cancelled".to_owned(),
         Ending::NotStarted { reason } => format!("did not start: {}", name(reason)),
     }

@@ -35,7 +35,7 @@ pub struct Key {
 }
 
 /// Every setting, by name.
-pub const KEYS: [Key; 5] = [
+pub const KEYS: [Key; 6] = [
     Key {
         name: "color",
         variable: "MEOW_COLOR",
@@ -59,6 +59,14 @@ pub const KEYS: [Key; 5] = [
         default: "true",
         by_repository: true,
         meaning: "Whether `meow execute` remembers what it runs.",
+    },
+    Key {
+        name: "sandbox",
+        variable: "MEOW_SANDBOX",
+        holds: Holds::Choice(&["off", "auto", "required"]),
+        default: "off, and auto for what runs without being asked for",
+        by_repository: false,
+        meaning: "Whether steps run in a sandbox, whatever the workflow says; it may ask for more.",
     },
     Key {
         name: "slots",

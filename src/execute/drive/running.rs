@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use super::memory::Memory;
 use crate::execute::event::Ending;
 use crate::execute::process::Process;
 
@@ -22,19 +23,21 @@ pub(super) struct Running {
     kill_at: Option<Duration>,
     /// Whether its first process has ended.
     pub leader_ended: bool,
+    /// What is known of its memory.
+    pub memory: Memory,
 }
 
 impl Running {
     /// Returns an attempt that is about to start.
-    pub(super) fn new(limit: Option<(Duration, u64)>) -> Self {
-        Self { limit, ..Self::default() }
+    pub(super) fn new(limit: Option<(Duration, u64)>, memory: Memory) -> Self {
+        Self { limit, memory, ..Self::default() }
     }
 
     /// Returns when it has to be looked at.
     pub(super) fn alarm(&self) -> Option<Duration> {
         match self.ending {
             None if self.leader_ended => None,
-            None => self.limit.map(|(at, _)| at),
+            None => self.limit.map(|(at, _)| at.min(self.memory.next)).or(Some(self.memory.next)),
             Some(_) => self.kill_at,
         }
     }
@@ -47,6 +50,11 @@ impl Running {
             (Some(_), None) => process.signal(Signal::KILL),
             (None, _) => {}
         }
+    }
+
+    /// Returns its process, as long as something may be sent to it.
+    pub(super) fn process(&self) -> Option<Process> {
+        self.process
     }
 
     /// Takes where the answer goes; it may not be waited for already.

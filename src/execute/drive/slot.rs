@@ -7,7 +7,8 @@ use std::sync::mpsc;
 use std::thread::Scope;
 use std::time::Duration;
 
-use super::{Drive, End, Running, State};
+use super::memory::Memory;
+use super::{Drive, End, Running, State, confine};
 use crate::execute::event::{Ending, Event, Usage};
 use crate::execute::metrics;
 use crate::execute::outlet::Outlet;
@@ -68,10 +69,11 @@ impl Drive<'_> {
             started_ms: self.since_began(started),
         });
         let limit = planned.timeout.map(|limit| (started + Duration::from_millis(limit.limit_ms), limit.limit_ms));
-        if limit.is_some_and(|(at, _)| state.alarm.is_none_or(|alarm| at < alarm)) {
+        let running = Running::new(limit, Memory::new(started, planned.step.resources.memory_bytes));
+        if running.alarm().is_some_and(|at| state.alarm.is_none_or(|alarm| at < alarm)) {
             self.look();
         }
-        state.running.insert(start.slot, Running::new(limit));
+        state.running.insert(start.slot, running);
         started
     }
 
@@ -90,7 +92,11 @@ impl Drive<'_> {
         self.tell();
         process.wait();
         let (ending, usage) = self.reap(start.slot, process, outlet);
-        End { ending, usage, metrics: self.metrics(start) }
+        let step = &self.plan.steps[start.step.at()].step;
+        let ending = confine::explained(ending, &step.resources);
+        let mut metrics = self.metrics(start);
+        self.own_metrics(step, &ending, &mut metrics);
+        End { ending, usage, metrics }
     }
 
     /// Returns the numbers that an attempt wrote; what is no number is said once and changes nothing.
@@ -122,9 +128,11 @@ impl Drive<'_> {
         if let (Some(outlets), Some(outlet)) = (&self.outlets, outlet) {
             outlet.begin(outlets, &step.id, attempt);
         }
+        let front = self.front(step, &metrics)?;
         let first_word = || command.split_whitespace().next().unwrap_or_default().escape_debug();
         launcher
-            .launch(command, &env, outlet.map(Outlet::writer))
+            .launch(command, &front, &env, outlet.map(Outlet::writer))
+            .map(|process| process.sandboxed(self.sandboxed(step) == Some(true)))
             .map_err(|error| format!("`{}` cannot be started: {error}", first_word()))
     }
 
@@ -139,8 +147,13 @@ impl Drive<'_> {
         while has_grace(&mut self.state()) && process.group_lives() {
             std::thread::sleep(LINGER);
         }
-        let forced = self.state().running.get_mut(&slot).and_then(Running::detach);
-        let (ending, usage) = process.reap();
+        let (forced, peak) = {
+            let mut state = self.state();
+            let running = state.running.get_mut(&slot);
+            running.map_or((None, 0), |running| (running.detach(), running.memory.peak))
+        };
+        let (ending, mut usage) = process.reap();
+        usage.peak_memory_bytes = usage.peak_memory_bytes.max(Some(peak).filter(|peak| *peak > 0));
         if let Some(outlet) = outlet {
             outlet.finish(&|error| self.lose(error));
         }
