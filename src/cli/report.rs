@@ -1,5 +1,7 @@
 //! `meow report`: what a branch changes, or where many repositories lose time.
 
+pub mod github;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -11,7 +13,7 @@ use crate::git::Repository;
 use crate::learn;
 use crate::recommend;
 use crate::report::review::Source;
-use crate::report::{self, Found, Names, Side};
+use crate::report::{self, Comparison, Found, Names, Side};
 use crate::scan::History;
 
 /// Show what a branch changes, or where many repositories lose time
@@ -21,7 +23,7 @@ use crate::scan::History;
 /// confidence for all comparisons of a page together; with fewer than 5 runs a step is at most "unusual".
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  meow report --base main             # Markdown for the pull request\n  meow report ~/src/* --format text   # where time is lost\n  meow report --format html -o report.html"
+    after_help = "Examples:\n  meow report --base main             # Markdown for the pull request\n  meow report ~/src/* --format text   # where time is lost\n  meow report --format html -o report.html\n  meow report --github                # in a job of GitHub Actions\n  meow report --badge > badge.svg"
 )]
 pub struct Args {
     /// Repositories, or folders to search for them
@@ -39,6 +41,15 @@ pub struct Args {
     /// The same as --format json
     #[arg(long)]
     json: bool,
+    /// In a job of GitHub Actions: into its summary, claims as annotations, and with `gh` one comment kept up to date
+    #[arg(long, group = "road", conflicts_with_all = ["json", "format", "full", "output"])]
+    github: bool,
+    /// Print the body of a GitLab merge request's note as JSON
+    #[arg(long, group = "road", conflicts_with_all = ["json", "format", "full"])]
+    gitlab: bool,
+    /// Print a badge of this workflow as SVG: how it ended last, how long it usually takes [default: `workflow`]
+    #[arg(long, group = "road", value_name = "WORKFLOW", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["json", "format", "full", "paths"])]
+    badge: Option<String>,
     /// Everything that `--format html` shows, as JSON: last executions, histories, the week, flaky steps
     #[arg(long)]
     full: bool,
@@ -64,13 +75,32 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let (_, knowledge) = learn::learn(learn::State::default(), &history);
     let taken = decisions::decisions(&context.project()?, context);
     let advice = taken.open(recommend::recommend(&knowledge, &history));
+    if let Some(workflow) = &args.badge {
+        let workflow = if workflow.is_empty() { &context.settings.workflow } else { workflow };
+        let drawn = report::badge(&history, &knowledge, workflow).ok_or_else(|| {
+            Error::request(format!("no execution of workflow `{}` is recorded", workflow.escape_debug()))
+        })?;
+        page::deliver(&drawn, args.output.as_deref(), context)?;
+        return Ok(0);
+    }
     let mut comparison = None;
     if args.paths.is_empty() {
         let repository = context.project()?.repository.ok_or_else(|| Error::git("the repository is gone"))?;
         let (sides, found, names) = sides(args.base.as_deref(), &repository, &history, context)?;
         let accepted = taken.accepted(recommendations::DURATION);
         let compared = report::compare(&history, &sides, names, &knowledge, &advice, &accepted);
-        comparison = Some(report::Comparison { found, ..compared });
+        comparison = Some(Comparison { found, ..compared });
+    }
+    if args.github || args.gitlab {
+        let words =
+            comparison.as_ref().map_or_else(|| report::losses(&history, &advice).document(), Comparison::document);
+        if args.github {
+            github::publish(&words, comparison.as_ref(), context)?;
+        } else {
+            let note = report::json(&serde_json::json!({ "body": report::markdown(&words) }));
+            page::deliver(&note, args.output.as_deref(), context)?;
+        }
+        return Ok(0);
     }
     let shown = if args.full || format == Format::Html {
         let trends = learn::trends(&history);

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use super::report::github::Job;
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::workflow::Sandbox;
@@ -112,6 +113,8 @@ pub struct Settings {
     pub clock: Clock,
     /// The environment, as the programs that meow starts get it.
     pub environment: Vec<(OsString, OsString)>,
+    /// What GitHub Actions says of the job, where this runs in one.
+    pub github: Job,
     /// This program's own file.
     pub program: PathBuf,
     /// Where programs are looked for.
@@ -170,6 +173,12 @@ impl Settings {
             wrong,
             clock: clock(text("MEOW_CLOCK"))?,
             environment: env::vars_os().collect(),
+            github: Job {
+                summary: path("GITHUB_STEP_SUMMARY"),
+                repository: text("GITHUB_REPOSITORY"),
+                reference: text("GITHUB_REF"),
+                event: path("GITHUB_EVENT_PATH"),
+            },
             program: env::current_exe()
                 .map_err(|error| Error::new(Kind::Bug, "this program does not find itself").cause(error))?,
             search_path: env::var_os("PATH").unwrap_or_default(),

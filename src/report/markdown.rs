@@ -12,11 +12,22 @@ pub const LIMIT: usize = 60_000;
 ///
 /// A page that is too long keeps fewer rows of every table, and then fewer folded parts, and says how many it left out.
 pub fn markdown(document: &Document) -> String {
+    fitting(document, |page| page.chars().count() <= LIMIT).unwrap_or_else(too_long)
+}
+
+/// Returns the page as Markdown of at most so many bytes, cut in the same way; `None` where not even that it was cut
+/// fits.
+pub fn markdown_within(document: &Document, bytes: usize) -> Option<String> {
+    fitting(document, |page| page.len() <= bytes).or_else(|| Some(too_long()).filter(|page| page.len() <= bytes))
+}
+
+fn fitting(document: &Document, fits: impl Fn(&str) -> bool) -> Option<String> {
     let rows = [usize::MAX, 1_000, 500, 200, 100, 50, 20, 10, 5, 2, 1, 0];
-    let pages = rows.iter().map(|most| page(document, *most));
-    pages.into_iter().find(|page| page.chars().count() <= LIMIT).unwrap_or_else(|| {
-        format!("{MARKER}\nThe page does not fit into a comment; `meow report --format text` shows it.\n")
-    })
+    rows.iter().map(|most| page(document, *most)).find(|page| fits(page))
+}
+
+fn too_long() -> String {
+    format!("{MARKER}\nThe page does not fit here; `meow report --format text` shows it.\n")
 }
 
 fn page(document: &Document, most: usize) -> String {

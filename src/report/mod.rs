@@ -1,6 +1,8 @@
 //! Pages as plain data, rendered as text, Markdown, HTML and JSON.
 
 pub mod analysis;
+mod annotations;
+mod badge;
 pub mod changes;
 pub mod compare;
 pub mod diff;
@@ -17,12 +19,14 @@ pub mod trace;
 mod words;
 
 pub use analysis::{Analysis, analysis};
+pub use annotations::annotations;
+pub use badge::badge;
 pub use compare::{Comparison, Names, compare};
 pub use document::Document;
 pub use executions::{Log, Single, Status, find, log, single, status};
 pub use html::html;
 pub use losses::{Losses, losses};
-pub use markdown::{LIMIT, MARKER, markdown};
+pub use markdown::{LIMIT, MARKER, markdown, markdown_within};
 pub use review::{Review, review};
 pub use series::Accepted;
 pub use sides::{Found, Landmarks, Side, Sources, by_source, by_week};

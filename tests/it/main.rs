@@ -8,6 +8,7 @@ mod decisions;
 mod demo;
 mod examples;
 mod execute;
+mod forge;
 mod formulas;
 mod git_state;
 mod golden;

@@ -40,6 +40,14 @@ impl Comparison {
         claims.take(LEAD).map(line).collect()
     }
 
+    /// Returns a sentence for everything that is claimed.
+    pub(in crate::report) fn claims_in_words(&self) -> Vec<(Line, &Change)> {
+        let claims = self.changes().filter(|(_, change)| change.claims());
+        claims
+            .flat_map(|(place, change)| self.sentences(&place, change).into_iter().map(move |line| (line, change)))
+            .collect()
+    }
+
     fn lead(&self) -> Vec<Line> {
         if self.head_executions == 0 || self.base_executions == 0 {
             let side = if self.head_executions == 0 { &self.names.head } else { &self.names.base };
