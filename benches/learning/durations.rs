@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use jiff::Timestamp;
 use meow::import::jsonl;
@@ -14,6 +13,8 @@ use meow::learn::score::{self, Method};
 use meow::learn::{State, learn};
 use meow::record::{Attempt, Execution, ExecutionId, Outcome, Record, Source};
 use meow::scan::History;
+
+use crate::clock::Clock;
 
 /// The start of the year 2025, from which `lotaru`'s full inputs count, microseconds since 1970.
 const FULL_INPUTS_US: i64 = 1_735_689_600_000_000;
@@ -89,27 +90,24 @@ fn row(set: &str, trace: &Trace, since: Option<i64>) -> f64 {
     own_error / error.0
 }
 
-/// Prints how long learning takes.
+/// Prints how long learning takes, over ever longer histories, and all at once against in parts.
 pub fn speed() {
-    let history = generated(300_000, 3_000);
-    let start = Instant::now();
-    let (_, knowledge) = learn(State::default(), &history);
-    let learning = start.elapsed();
-    let trace = Trace::of(&history, &[]);
-    let start = Instant::now();
-    let said = trace.replay(&mut Forecaster::default());
-    let replay = start.elapsed();
-    println!(
-        "\n{} attempts of {} steps: learn {:.2} s, replay (predict each, learn each) {:.2} s",
-        said.len(),
-        knowledge
+    println!();
+    for (attempts, series) in [(75_000, 750), (150_000, 1_500), (300_000, 3_000)] {
+        let history = generated(attempts, series);
+        let clock = Clock::start();
+        let (_, knowledge) = learn(State::default(), &history);
+        let steps: usize = knowledge
             .workflows
             .values()
             .map(|workflow| workflow.steps.iter().filter(|step| step.machine.is_none()).count())
-            .sum::<usize>(),
-        learning.as_secs_f64(),
-        replay.as_secs_f64()
-    );
+            .sum();
+        println!("{attempts} attempts of {steps} steps: learn {}", clock.told());
+    }
+    let trace = Trace::of(&generated(300_000, 3_000), &[]);
+    let clock = Clock::start();
+    let said = trace.replay(&mut Forecaster::default());
+    println!("{} attempts predicted, then learnt from, one by one: {}", said.len(), clock.told());
 }
 
 /// Returns a history of executions of ten steps on three machine classes; durations follow a lognormal law.

@@ -1,16 +1,26 @@
 //! What learning is worth: tables of its errors beside those of the plain rules, and how fast it is.
 //!
-//! `cargo bench --bench learning [-- durations memory speed]`. Real histories are read from `../shared/data` where that
+//! `cargo bench --bench learning [-- durations failures flaky changepoints memory speed]`. Real histories are read from `../shared/data` where that
 //! is there; a small generated one stands in where it is not.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench reads files and prints")]
 
+mod changepoints;
+mod clock;
 mod durations;
+mod failures;
+mod flaky;
 mod memory;
 
 fn main() {
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let tables: [(&str, fn()); 3] =
-        [("durations", durations::table), ("memory", memory::table), ("speed", durations::speed)];
+    let tables: [(&str, fn()); 6] = [
+        ("durations", durations::table),
+        ("failures", failures::table),
+        ("flaky", flaky::table),
+        ("changepoints", changepoints::table),
+        ("memory", memory::table),
+        ("speed", durations::speed),
+    ];
     for (name, table) in tables {
         if named.is_empty() || named.iter().any(|wanted| wanted == name) {
             table();

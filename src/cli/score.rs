@@ -10,17 +10,26 @@ use super::history::history;
 use super::page::{self, Format};
 use crate::error::{Error, Result};
 use crate::import::jsonl;
+use crate::learn::newcomers::{Cold, Newcomers, newcomers};
 use crate::learn::predictor::Forecaster;
 use crate::learn::replay::{Predicted, Trace};
 use crate::learn::score::{self, Scores};
-use crate::report::document::{Block, Document, Table, name, strong, words};
+use crate::learn::verdicts::{self, FailureScores};
+use crate::report::document::{Block, Document, Piece, Table, name, strong, words};
 
 /// Show how good predictions were: each attempt predicted at its start, beside the plain rules
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  meow score\n  meow score --data history.jsonl.gz --known requested_memory\n\n\
-    An attempt is predicted at its start from attempts that had finished by then. The later half in time is scored,\n\
-    passed attempts of steps with at least 5 earlier ones. Errors are shares of those of the rule `last value`.")]
+#[command(
+    after_help = "Examples:\n  meow score\n  meow score ~/src/*\n  meow score --data history.jsonl.gz --known requested_memory\n\n\
+    An attempt is predicted at its start from attempts that had finished by then. The later half in time is scored:\n\
+    durations of passed attempts of steps with at least 5 earlier ones, their errors as shares of those of the rule\n\
+    `last value`; and the odds of failure of all that passed or failed. Over several repositories it shows what they are\n\
+    worth to each other: the first 20 executions of each, predicted with and without the others."
+)]
 pub struct Args {
+    /// Repositories to replay together, or folders to search for them [default: this one]
+    #[arg(value_name = "PATHS", conflicts_with = "data")]
+    paths: Vec<PathBuf>,
     /// Interchange rows to replay (gzip or not) instead of this repository's history
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -40,6 +49,8 @@ struct Page {
     schema_version: u32,
     attempts: usize,
     durations: Option<Scores>,
+    failures: Option<FailureScores>,
+    newcomers: Option<Newcomers>,
 }
 
 /// Replays a history and prints the errors.
@@ -48,7 +59,7 @@ struct Page {
 /// There is neither a repository nor a file, the file is damaged, or an output cannot be written.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let trace = match &args.data {
-        None => Trace::of(&history(&[], context)?, &args.known),
+        None => Trace::of(&history(&args.paths, context)?, &args.known),
         Some(file) => {
             let shown = file.display().to_string();
             let input = File::open(context.settings.directory.join(file))
@@ -61,7 +72,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         std::fs::write(context.settings.directory.join(file), csv(&trace, &said))
             .map_err(|error| Error::request(format!("{} cannot be written", file.display())).cause(error))?;
     }
-    let scores = Page { schema_version: 1, attempts: said.len(), durations: score::durations(&trace, &said, None) };
+    let scores = Page {
+        schema_version: 1,
+        attempts: said.len(),
+        durations: score::durations(&trace, &said, None),
+        failures: verdicts::failures(&trace, &said, None),
+        newcomers: newcomers(&trace, &said),
+    };
     page::show(&scores, &scores.document(), args.format, context)?;
     Ok(0)
 }
@@ -69,42 +86,98 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 impl Page {
     fn document(&self) -> Document {
         let title = Block::Title(vec![words(format!("Predictions of {} attempts", self.attempts))]);
-        let document = Document::default().with(title);
-        let Some(scores) = &self.durations else {
-            let none = "Not enough history: no step has passed five times before the later half.";
-            return document.with(Block::Paragraph(vec![words(none)]));
+        let mut document = Document::default().with(title);
+        document = match &self.durations {
+            Some(scores) => durations(document, scores),
+            None => document.with(Block::Paragraph(vec![words(
+                "Not enough history: no step has passed five times before the later half.",
+            )])),
         };
-        let lead = format!(
-            "Durations of {} passed attempts of {} steps; errors are shares of those of the last value, lower is better.",
-            scores.rows, scores.series
-        );
-        let mut table = Table::new(&[
-            "rule",
-            ">error by step",
-            ">error overall",
-            ">median error",
-            ">below p90",
-            ">in p10-p90",
-            ">loss at p90",
-        ]);
-        let share = |value: Option<f64>| words(value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}")));
-        for method in &scores.methods {
-            table.row([
-                if method.name == "meow" { strong(method.name) } else { name(method.name) },
-                share(method.geo_mase),
-                share(method.pooled_mase),
-                words(format!("{:.2} %", method.mdape_percent)),
-                words(format!("{:.1} %", 100.0 * method.coverage_p90)),
-                words(format!("{:.1} %", 100.0 * method.coverage_p10_p90)),
-                share(method.pinball_p90),
-            ]);
+        if let Some(scores) = &self.failures {
+            document = failures(document, scores);
         }
-        let note = "A good p90 lies above 90 % of attempts, and p10 to p90 holds 80 %.";
+        if let Some(newcomers) = &self.newcomers {
+            document = first(document, newcomers);
+        }
         document
-            .with(Block::Lead(vec![vec![words(lead)]]))
-            .with(Block::Table(table))
-            .with(Block::Note(vec![words(note)]))
     }
+}
+
+fn durations(document: Document, scores: &Scores) -> Document {
+    let lead = format!(
+        "Durations of {} passed attempts of {} steps; errors are shares of those of the last value, lower is better.",
+        scores.rows, scores.series
+    );
+    let mut table = Table::new(&[
+        "rule",
+        ">error by step",
+        ">error overall",
+        ">median error",
+        ">below p90",
+        ">in p10-p90",
+        ">loss at p90",
+    ]);
+    for method in &scores.methods {
+        table.row([
+            of_rule(method.name),
+            share(method.geo_mase),
+            share(method.pooled_mase),
+            words(format!("{:.2} %", method.mdape_percent)),
+            words(format!("{:.1} %", 100.0 * method.coverage_p90)),
+            words(format!("{:.1} %", 100.0 * method.coverage_p10_p90)),
+            share(method.pinball_p90),
+        ]);
+    }
+    let note = "A good p90 lies above 90 % of attempts, and p10 to p90 holds 80 %.";
+    document.with(Block::Lead(vec![vec![words(lead)]])).with(Block::Table(table)).with(Block::Note(vec![words(note)]))
+}
+
+fn failures(document: Document, scores: &FailureScores) -> Document {
+    let lead = format!("Failures of {} attempts, of which {:.2} % failed.", scores.rows, 100.0 * scores.failed);
+    let mut table =
+        Table::new(&["rule", ">told apart", ">squared error", ">better than the rate", ">calibration error"]);
+    for method in &scores.methods {
+        table.row([
+            of_rule(method.name),
+            share(method.auc),
+            words(format!("{:.5}", method.brier)),
+            share(method.skill),
+            words(format!("{:.4}", method.calibration_error)),
+        ]);
+    }
+    let note = "Told apart: how often a failed attempt had been given higher odds than a passed one, mean over workflows; \
+                .5 is chance.";
+    document.with(Block::Lead(vec![vec![words(lead)]])).with(Block::Table(table)).with(Block::Note(vec![words(note)]))
+}
+
+fn first(document: Document, newcomers: &Newcomers) -> Document {
+    let lead = format!(
+        "The first 20 executions of each of {} repositories, {} passed attempts.",
+        newcomers.repositories, newcomers.attempts
+    );
+    let mut table =
+        Table::new(&["learnt from", ">predicted", ">median error", ">below p90", ">squared error of failures"]);
+    let percent = |value: Option<f64>| words(value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1} %")));
+    let mut row = |what: &str, cold: &Cold| {
+        table.row([
+            words(what),
+            percent(Some(100.0 * cold.predicted)),
+            percent(cold.mdape_percent),
+            percent(cold.coverage_p90.map(|share| 100.0 * share)),
+            share(cold.brier),
+        ]);
+    };
+    row("all repositories", &newcomers.with);
+    row("each one's own history", &newcomers.without);
+    document.with(Block::Lead(vec![vec![words(lead)]])).with(Block::Table(table))
+}
+
+fn of_rule(rule: &'static str) -> Piece {
+    if rule == "meow" { strong(rule) } else { name(rule) }
+}
+
+fn share(value: Option<f64>) -> Piece {
+    words(value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}")))
 }
 
 /// Returns a line an attempt, as the scorers of interchange rows read them; an empty cell is no prediction.

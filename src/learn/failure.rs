@@ -11,8 +11,8 @@ use crate::scan::Name;
 /// The workflow's own model, the one over all workflows, and the three plain rates.
 const VOICES: usize = 5;
 
-/// How much of a past loss counts after each outcome.
-const FADING: f64 = 0.998;
+/// How much of a past loss counts after each outcome: a memory of about 100.
+const FADING: f64 = 0.99;
 
 /// Attempts that may run at once; from more of them the models learn nothing.
 const RUNNING: usize = 100_000;
@@ -24,7 +24,7 @@ const BOUNDS: (f64, f64) = (1e-5, 1.0 - 1e-5);
 const TRUSTED: [(usize, f64); 3] = [(1, 0.6), (2, 0.4), (3, 0.8)];
 
 /// Variances at which the coefficients of common numbers and of metrics start.
-const VARIANCE: (f64, f64) = (0.1, 0.05);
+const VARIANCE: (f64, f64) = (1.0, 0.05);
 
 /// Predicts failures and learns from what came out, in order of time.
 ///

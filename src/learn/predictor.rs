@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::bounds::{Bounds, Feedback, Mistakes};
 use super::experts::{EXPERTS, WINDOW, Windows, experts};
 use super::failure::Failures;
+use super::kin::{Kin, Said};
 use super::line::Line;
 use super::machines::{Machines, Own};
 use super::mixture::{Losses, Manner, Pooled};
@@ -25,6 +26,12 @@ const SHORTEST: f64 = 1e-6;
 /// A line may lead outside what was seen by this factor: e⁵.
 const OUTSIDE: f64 = 5.0;
 
+/// Own samples from which on a step's kin have no say.
+const FEW: u64 = 5;
+
+/// What kin of the same name are worth, in own samples.
+const KIN: f64 = 0.2;
+
 /// Attempts that may run at once; the predictions of more are made again when they end.
 const RUNNING: usize = 100_000;
 
@@ -36,6 +43,7 @@ const RUNNING: usize = 100_000;
 pub struct Forecaster {
     series: HashMap<(u32, Name, Name), Series>,
     machines: Machines,
+    kin: Kin,
     voices: Pooled<VOICES>,
     feedback: Feedback,
     failures: Failures,
@@ -90,10 +98,7 @@ impl Predictor for Forecaster {
         if let Some(forecast) = forecast.filter(|_| self.running.len() < RUNNING) {
             self.running.insert((known.execution, known.workflow, known.step, known.attempt), forecast);
         }
-        Predicted {
-            duration_ms: forecast.map(|forecast| forecast.interval()),
-            failure: Some(self.failures.predict(known)),
-        }
+        Predicted { duration_ms: self.interval(known, forecast.as_ref()), failure: Some(self.failures.predict(known)) }
     }
 
     fn observe(&mut self, known: &Known, came: &Came, _: &Predicted) {
@@ -106,9 +111,24 @@ impl Predictor for Forecaster {
 }
 
 impl Forecaster {
-    /// Returns how long an attempt will run where it passes; `None` where its step never passed.
+    /// Returns how long an attempt will run where it passes; `None` where neither its step nor one like it ever passed.
     pub fn duration(&self, known: &Known) -> Option<Interval> {
-        self.forecast(known).map(|forecast| forecast.interval())
+        self.interval(known, self.forecast(known).as_ref())
+    }
+
+    /// Returns the interval of a forecast: with few own samples what the step's kin say has a part in it, without any all.
+    fn interval(&self, known: &Known, forecast: Option<&Forecast>) -> Option<Interval> {
+        if let Some(forecast) = forecast.filter(|forecast| forecast.n >= FEW) {
+            return Some(forecast.interval(None));
+        }
+        let unknown = Own::<Sizes>::default();
+        let series = self.series.get(&(known.repository, known.workflow, known.step));
+        let offset = self.machines.offset(series.map_or(&unknown, |series| &series.machines), known.machine);
+        let said = self.kin.say(known).map(|said| Said { middle: said.middle + offset, ..said });
+        match forecast {
+            Some(forecast) => Some(forecast.interval(said.filter(|said| said.namesakes).as_ref())),
+            None => said.map(|Said { middle, width, n, .. }| around(middle, [width; 2], n)),
+        }
     }
 
     fn forecast(&self, known: &Known) -> Option<Forecast> {
@@ -156,6 +176,7 @@ impl Forecaster {
             self.machines.learn(&mut series.machines, known.machine, value - level);
         }
         let offset = self.machines.offset(&series.machines, known.machine);
+        self.kin.learn(known, value - offset);
         let own = series.machines.entry(known.machine);
         if let Some(size) = size(known) {
             series.sizes.add(size, (value - offset).exp());
@@ -200,11 +221,21 @@ impl Series {
 }
 
 impl Forecast {
-    fn interval(&self) -> Interval {
+    /// Returns the interval, drawn towards what kin say as far as own samples are few.
+    fn interval(&self, kin: Option<&Said>) -> Interval {
         let [above, below] = self.bounds.widths;
-        let Self { middle, n, .. } = *self;
-        Interval { p10: (middle - below).exp(), p50: middle.exp(), p90: (middle + above).exp(), n }
+        let n = self.n;
+        #[expect(clippy::cast_precision_loss, reason = "few")]
+        let share = kin.map_or(0.0, |_| KIN / (n as f64 + KIN));
+        let middle = self.middle + share * kin.map_or(0.0, |kin| kin.middle - self.middle);
+        around(middle, [above, below], n)
     }
+}
+
+/// Returns the interval of logarithms; what is past all numbers is the largest.
+fn around(middle: f64, [above, below]: [f64; 2], n: u64) -> Interval {
+    let told = |value: f64| value.exp().min(f64::MAX);
+    Interval { p10: told(middle - below), p50: told(middle), p90: told(middle + above), n }
 }
 
 /// Returns the size that durations may follow: bytes of inputs, else the first metric known at the start.

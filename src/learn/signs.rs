@@ -13,7 +13,7 @@ const KEPT: usize = 4096;
 const METRICS: usize = 32;
 
 /// Numbers that every attempt has; those of its metrics follow.
-pub(crate) const COMMON: usize = 24;
+pub(crate) const COMMON: usize = 25;
 
 /// Numbers that each metric gives.
 pub(crate) const PER_METRIC: usize = 4;
@@ -184,6 +184,7 @@ impl Summaries {
             excess(upstream.copied()) / 2.0,
             retried.map_or(0.0, sign),
             f64::from(known.attempt > 1),
+            f64::from(known.attempt.max(1)).ln(),
             hour.sin(),
             hour.cos(),
             f64::from(!(0.5..5.5).contains(&weekday)),

@@ -73,6 +73,11 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
             see(&space, "event", &["execute", "--events", "jsonl"]);
         }
     }
+    let fresh = Space::repository();
+    fresh.write(".meow/workflows/ci.toml", "formula = \"ci\"\n[[steps]]\nid = \"a\"\nrun = \"true\"\n");
+    see(&fresh, "plan", &["execute", "--dry-run", "--json"]);
+    let two = [lived(1), lived(2)].map(|space| (space.root().display().to_string(), space));
+    see(&two[0].1, "score", &["score", &two[0].0, &two[1].0, "--format", "json"]);
     interrupted(&mut |space, name, args| see(space, name, args));
     let space = Space::repository();
     space.write(".meow/workflows/ci.toml", "formula = \"ci\"\n");

@@ -3,8 +3,8 @@
 
 use meow::learn::Coming;
 use meow::learn::predictor::Forecaster;
-use meow::learn::replay::{Predicted, Trace};
-use meow::record::Record;
+use meow::learn::replay::{Came, Known, Predicted, Trace};
+use meow::record::{Outcome, Record};
 use meow::scan::History;
 
 use crate::null::{Draw, null_history};
@@ -140,12 +140,19 @@ fn a_plan_says_what_the_replay_says() {
 #[test]
 fn a_plan_knows_the_size_of_inputs() {
     let space = Space::repository();
-    let step = "inputs = [\"data/**\"]\nrun = \"sleep $(wc -c < data/in | awk '{ print $1 / 100000 }')\"";
+    let step = "inputs = [\"data/**\"]\nrun = \"true\"";
     space.write(".meow/workflows/ci.toml", &format!("formula = \"ci\"\n[[steps]]\nid = \"read\"\n{step}\n"));
-    for size in [1_000, 4_000, 1_500, 8_000, 2_000, 6_000, 3_000, 5_000] {
-        space.write("data/in", &"x".repeat(size));
-        space.meow_ok(&["execute"]);
-    }
+    let rows: Vec<String> = [1_000, 4_000, 1_500, 8_000, 2_000, 6_000, 3_000, 5_000, 1_200, 7_000]
+        .into_iter()
+        .enumerate()
+        .map(|(place, bytes)| {
+            format!(
+                r#"{{"execution":"e{place}","workflow":"ci","step":"read","attempt":1,"started_at":"2026-01-01T0{place}:00:00Z","duration_ms":{bytes},"outcome":"passed","inputs_bytes":{bytes}}}"#
+            )
+        })
+        .collect();
+    space.write("rows.jsonl", &rows.join("\n"));
+    space.meow_ok(&["import", "jsonl", "rows.jsonl"]);
     let planned = |size: usize| {
         space.write("data/in", &"x".repeat(size));
         let plan: serde_json::Value =
@@ -153,7 +160,10 @@ fn a_plan_knows_the_size_of_inputs() {
         plan["steps"][0]["duration_ms"]["p50"].as_f64().expect("a median")
     };
     let (small, large) = (planned(1_000), planned(16_000));
-    assert!(large > 2.0 * small, "{small} ms for 1 kB, {large} ms for 16 kB");
+    assert!(small < 1_500.0 && large > 10_000.0, "{small} ms for 1 kB, {large} ms for 16 kB");
+    space.meow_ok(&["execute"]);
+    let log = space.meow_ok(&["score", "--predictions", "out.csv"]);
+    assert!(log.contains("11 attempts"), "{log}");
     space.write(
         ".meow/workflows/ci.toml",
         "formula = \"ci\"\n[[steps]]\nid = \"read\"\nrun = \"true\"\ninputs = [\"../x\"]\n",
@@ -161,4 +171,97 @@ fn a_plan_knows_the_size_of_inputs() {
     let said = space.meow(&["execute"]);
     assert_eq!(said.code, 2);
     assert!(said.err.contains("an input of step `read` is `../x`"), "{}", said.err);
+}
+
+/// Returns a number that may be anything a damaged file or a broken clock gives.
+fn odd() -> impl proptest::strategy::Strategy<Value = f64> {
+    use proptest::prelude::*;
+    let any =
+        [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, -1.0, 1e-308, 5e-324, 1e-6, 1.0, 1e9, 1e300, f64::MAX];
+    prop_oneof![4 => 0.5..2e6_f64, 1 => proptest::sample::select(any.to_vec())]
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+    #[test]
+    fn no_number_breaks_learning(
+        rows in proptest::collection::vec((odd(), odd(), odd(), 0..40_u32, 0..3_u32, 0..4_u8), 1..120),
+        constant in proptest::prelude::any::<bool>(),
+    ) {
+        let mut trace = Trace::default();
+        let names: Vec<meow::scan::Name> = ["a", "b", "c", "metric"].iter().map(|name| trace.names.intern(name)).collect();
+        for (place, (duration, inputs, metric, when, step, outcome)) in rows.into_iter().enumerate() {
+            let execution = u32::try_from(place).expect("few");
+            trace.executions.push(place.to_string());
+            let started_us = match when { 0 => i64::MIN, 1 => i64::MAX, when => i64::from(when) * 1_000_000 };
+            let known = Known {
+                execution,
+                repository: step % 2,
+                workflow: names[0],
+                step: names[step as usize],
+                attempt: u32::from(outcome) % 3,
+                started_us,
+                commit: (outcome == 1).then_some(names[1]),
+                branch: (outcome > 1).then_some(names[2]),
+                machine: (step > 0).then_some(names[step as usize]),
+                inputs_bytes: inputs,
+                metrics: Box::new([(names[3], metric)]),
+            };
+            let duration_ms = if constant { 5.0 } else { duration };
+            let outcome = [Outcome::Passed, Outcome::Failed, Outcome::Cancelled, Outcome::Passed][usize::from(outcome)];
+            trace.attempts.push((known, Came { duration_ms, outcome }));
+        }
+        trace.attempts.sort_by_key(|(known, _)| known.started_us);
+        let said = trace.replay(&mut Forecaster::default());
+        for said in &said {
+            if let Some(said) = said.duration_ms {
+                proptest::prop_assert!(said.p10 >= 0.0 && said.p90.is_finite(), "{:?}", said);
+                proptest::prop_assert!(said.p10 <= said.p50 && said.p50 <= said.p90, "{:?}", said);
+            }
+            proptest::prop_assert!(said.failure.is_some_and(|odds| odds > 0.0 && odds < 1.0), "{:?}", said);
+        }
+        let _ = meow::learn::score::durations(&trace, &said, None);
+        let _ = meow::learn::newcomers::newcomers(&trace, &said);
+        if let Some(scores) = meow::learn::verdicts::failures(&trace, &said, None) {
+            proptest::prop_assert!(scores.methods.iter().all(|method| method.brier.is_finite()));
+        }
+    }
+}
+
+#[test]
+fn a_new_repository_starts_from_what_the_others_know() {
+    let rows: Vec<_> = (0..6_u32)
+        .flat_map(|repository| (0..30_u32).map(move |run| (repository, run)))
+        .flat_map(|(repository, run)| (0..3_u32).map(move |step| (repository, run, step)))
+        .collect();
+    let mut trace = Trace::default();
+    let (workflow, step) = (trace.names.intern("ci"), ["build", "test", "lint"].map(|name| trace.names.intern(name)));
+    let mut draw = Draw::new(3);
+    for (place, (repository, run, at)) in (0..).zip(rows) {
+        let execution = repository * 30 + run;
+        let known = Known {
+            execution,
+            repository,
+            workflow,
+            step: step[at as usize],
+            attempt: 1,
+            started_us: 1_000_000_000 * i64::from(execution) + place,
+            commit: None,
+            branch: None,
+            machine: None,
+            inputs_bytes: f64::NAN,
+            metrics: Box::default(),
+        };
+        let duration_ms = [60_000.0, 20_000.0, 1_000.0][at as usize] * (0.2 * draw.normal()).exp();
+        trace.attempts.push((known, Came { duration_ms, outcome: Outcome::Passed }));
+    }
+    trace.executions = (0..180).map(|execution: u32| execution.to_string()).collect();
+    let said = trace.replay(&mut Forecaster::default());
+    let found = meow::learn::newcomers::newcomers(&trace, &said).expect("six repositories");
+    assert_eq!((found.repositories, found.attempts), (6, 360));
+    assert!(found.with.predicted > 0.99 && found.without.predicted < 0.99, "{found:?}");
+    // The first build of the second repository takes a minute too.
+    let first = trace.attempts.iter().position(|(known, _)| known.repository == 1).expect("a second repository");
+    let said = said[first].duration_ms.expect("kin");
+    assert!((30_000.0..120_000.0).contains(&said.p50) && said.p90 > said.p50, "{said:?}");
 }

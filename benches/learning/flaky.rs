@@ -1,9 +1,8 @@
 //! Flaky or broken: how many flaky tests a few reruns find, with outcomes drawn from measured failure rates.
 //!
-//! `cargo bench --bench flaky`. Rates are read from `../shared/data/flaky.csv.gz` where that is there; generated ones
+//! Rates are read from `../shared/data/flaky.csv.gz` where that is there; generated ones
 //! stand in where it is not. Each test runs 100 times on inputs of its own; each that failed is rerun on the inputs of
 //! its last failure while that is worth it, at most 10 times.
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench reads files and prints")]
 
 use std::fs::File;
 use std::io::Read;
@@ -39,9 +38,10 @@ struct Counts {
     reruns: u32,
 }
 
-fn main() {
+/// Prints recall, precision and the reruns that they cost.
+pub fn table() {
     let (rates, origin) = measured().map_or_else(|| (generated(), "generated"), |rates| (rates, "measured"));
-    println!("{} tests with {origin} failure rates, {ORDINARY} ordinary runs, {SEEDS} seeds", rates.len());
+    println!("\n{} tests with {origin} failure rates, {ORDINARY} ordinary runs, {SEEDS} seeds", rates.len());
     let mut all = Counts::default();
     for seed in 0..SEEDS {
         simulate(&rates, &mut Draw(seed.wrapping_mul(0x5851_f42d_4c95_7f2d)), &mut all);

@@ -1,14 +1,14 @@
 //! Scores change detection on annotated series, each also with constants chosen on the others, and times it on streams.
 //!
-//! `cargo bench --bench changepoints`; the annotated series are read from `../shared/data/tcpd.json` where it exists.
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench prints what it reads and measures")]
+//! The annotated series are read from `../shared/data/tcpd.json` where it exists.
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Instant;
 
 use meow::learn::change::watch::Watch;
 use meow::learn::change::{Constants, changes_by};
+
+use crate::clock::Clock;
 
 /// Distance within which a found point counts, as in `TCPDBench` (van den Burg and Williams 2020).
 const MARGIN: usize = 5;
@@ -19,7 +19,8 @@ struct Series {
     annotations: Vec<BTreeSet<usize>>,
 }
 
-fn main() {
+/// Prints the scores, each also without the series in the choice of constants, and how fast the online detector is.
+pub fn table() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/tcpd.json");
     match std::fs::read_to_string(&path) {
         Ok(text) => annotated(&load(&text)),
@@ -136,7 +137,7 @@ fn streams() {
         f64::from((seed >> 33) as u32) / f64::from(1_u32 << 31)
     };
     let noise: Vec<f64> = (0..1_000_003).map(|_| unit() + unit() + unit() + unit() - 2.0).collect();
-    let began = Instant::now();
+    let began = Clock::start();
     let (mut alarms, mut right) = (0, 0);
     for stream in 0..10_000_usize {
         let mut watch = Watch::default();
@@ -149,8 +150,8 @@ fn streams() {
         }
     }
     println!(
-        "10,000 streams of 1,000 numbers: {:.2} s; {right} of 1,000 rises of two deviations found within 10, {} other alarms",
-        began.elapsed().as_secs_f64(),
+        "10,000 streams of 1,000 numbers: {}; {right} of 1,000 rises of two deviations found within 10, {} other alarms",
+        began.told(),
         alarms - right
     );
 }
