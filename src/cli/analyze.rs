@@ -1,11 +1,12 @@
 //! `meow analyze`: what is known of every workflow and step, and what changed.
 
 use super::Context;
-use super::history::history;
+use super::history::{history, normed};
 use super::page::{self, Format, Since};
 use crate::error::{Error, Result};
-use crate::learn;
+use crate::learn::{self, causes};
 use crate::report;
+use crate::scan;
 
 /// Show what is known of every workflow and step
 #[derive(Debug, clap::Args)]
@@ -27,13 +28,18 @@ pub struct Args {
 /// # Errors
 /// There is no repository or no such workflow, or git or the output fails.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
-    let found = history(&[], context)?;
-    let history = match args.since {
+    let found = normed(history(&[], context)?, &context.project()?, context);
+    let mut history = match args.since {
         Some(since) => since.cut(found, context),
         None => found,
     };
     let (_, knowledge) = learn::learn(learn::State::default(), &history);
-    let analysis = report::analysis(knowledge, args.workflow.as_deref()).with_changes(learn::trends(&history));
+    let mut trends = learn::trends(&history);
+    if let Some(repository) = context.project()?.repository {
+        history.changes = scan::changes::changes(&repository, &causes::ranges(&trends));
+        causes::explain(&mut trends, &history.changes);
+    }
+    let analysis = report::analysis(knowledge, args.workflow.as_deref()).with_changes(trends);
     if let (Some(workflow), true) = (&args.workflow, analysis.workflows.is_empty()) {
         return Err(Error::request(format!("no execution of workflow `{}` is recorded", workflow.escape_debug()))
             .hint("`meow log` shows what is"));

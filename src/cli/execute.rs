@@ -5,6 +5,7 @@ mod progress;
 mod recording;
 mod resume;
 mod summary;
+mod suspects;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use super::{Context, foresight, sandbox, workflows};
 use crate::error::{Error, Kind, Result};
 use crate::execute::{Event, ExecutionOutcome, Options, Stop, execute};
 use crate::git::Repository;
-use crate::plan::{Limits, Plan, Selection, plan};
+use crate::plan::{Limits, Plan, PlannedStep, Selection, Skip, plan};
 use crate::record::{ExecutionId, PARTIAL};
 use crate::redact::inert;
 use crate::workflow::{Step, Workflow};
@@ -68,6 +69,10 @@ pub struct Args {
     /// sources with the same command, is not run again [default: the latest]
     #[arg(long, value_name = "EXECUTION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["only", "from"])]
     resume: Option<String>,
+    /// Run nothing but steps that failed on these sources and pass on others, again and one by one, where that tells
+    /// flaky from broken soonest; at most so many times
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), conflicts_with_all = ["only", "from", "resume", "dry_run", "json", "events"])]
+    rerun_suspects: Option<u32>,
     /// When it fails, run the `undo` commands of the steps that had passed, the last one first
     #[arg(long)]
     undo: bool,
@@ -132,6 +137,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let limits = Limits { slots, cpus: Some(f64::from(machine.cores)), memory_bytes: machine.memory_bytes };
     let selection = Selection { only: args.only.clone(), from: args.from.clone(), manual: args.manual };
     let hints = foresight::hints(&project, &workflow, &machine.class(), context);
+    if let Some(most) = args.rerun_suspects {
+        return suspects::rerun(most, &workflow, &project, &machine.class(), context, &mut |step| {
+            let only = Selection { only: vec![step.to_string()], ..Selection::default() };
+            let plan = plan(&workflow, &hints, &limits)?.select(&only)?;
+            perform(args, context, &project, (&workflow, &plan), None).map(|(outcome, _)| outcome)
+        });
+    }
     let plan = plan(&workflow, &hints, &limits)?.select(&selection)?;
     let plan = match &resume {
         Some(resume) => resume.plan(plan, &project, context),
@@ -141,7 +153,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         let text = if args.json { forecast::json(&plan) } else { forecast::text(&plan) };
         return context.terminal.result(&text).map(|()| 0);
     }
-    perform(args, context, &project, (&workflow, &plan), resume.as_ref())
+    perform(args, context, &project, (&workflow, &plan), resume.as_ref()).map(|(_, code)| code)
 }
 
 /// Returns why nothing is run that nobody asked for.
@@ -156,7 +168,7 @@ fn perform(
     project: &Project,
     (workflow, plan): (&Workflow, &Plan),
     resume: Option<&Resume>,
-) -> Result<u8> {
+) -> Result<(ExecutionOutcome, u8)> {
     let terminal = &context.terminal;
     let name = args.workflow.as_deref().unwrap_or(&context.settings.workflow);
     let sandbox = sandbox::prepare(name, project, plan, context)?;
@@ -169,7 +181,8 @@ fn perform(
         terminal.detail("not recorded: the setting `record` is false");
     }
     let repository = repository.filter(|_| context.settings.record);
-    let whole = args.only.is_empty() && args.from.is_none() && plan.passed.is_empty();
+    let left_out = |step: &PlannedStep| step.skip == Some(Skip::NotSelected);
+    let whole = !plan.steps.iter().any(left_out) && plan.passed.is_empty();
     let trigger = if whole { &context.settings.trigger } else { PARTIAL };
     let request = Request { id, trigger, resumes: resume.map(|resume| resume.id) };
     let mut recording =
@@ -226,11 +239,12 @@ fn perform(
         // What stays in the temporary folder is what a person may have to look into.
         let _ = std::fs::remove_dir_all(&logs);
     }
-    Ok(match outcome {
+    let code = match outcome {
         ExecutionOutcome::Passed => 0,
         ExecutionOutcome::Failed if args.exit_code => summary.failed_code().unwrap_or(1),
         ExecutionOutcome::Failed | ExecutionOutcome::Cancelled => 1,
-    })
+    };
+    Ok((outcome, code))
 }
 
 /// Returns the folder for the output of the steps, and whether it is a temporary one: without a repository, or where its

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::history::normed;
 use super::project::Project;
 use super::{Context, identity};
 use crate::learn::{self, Coming, Foreseen, WorkflowPattern};
@@ -25,6 +26,7 @@ pub fn hints(project: &Project, workflow: &Workflow, machine: &str, context: &Co
         for warning in history.repositories.iter().flat_map(|facts| &facts.warnings) {
             terminal.detail(warning);
         }
+        let history = normed(history, project, context);
         let knowledge = learn::learn(learn::State::default(), &history).1;
         let hints = knowledge.workflows.get(&workflow.name).map(speak).unwrap_or_default();
         let (commit, branch) = identity::place(repository, &context.settings);

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::Context;
+use super::project::Project;
+use super::{Context, decisions, recommendations};
 use crate::error::{Error, Result};
+use crate::learn::norm;
 use crate::scan::{self, History, ScanOptions};
 
 /// Returns the history of the repositories at or below `paths`, or of this project where none is named.
@@ -32,4 +34,9 @@ pub fn history(paths: &[PathBuf], context: &Context) -> Result<History> {
         }
     }
     Ok(history)
+}
+
+/// Returns a project's history as learning takes it: without durations that were accepted to be things of the past.
+pub fn normed(history: History, project: &Project, context: &Context) -> History {
+    norm::normed(history, &decisions::decisions(project, context).accepted(recommendations::DURATION))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::history::history;
+use super::history::{history, normed};
 use super::recommendations::{Decided, decided, decisions_table};
 use super::{Context, decisions};
 use crate::error::{Error, Result};
@@ -56,7 +56,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let taken = decisions::decisions(&project, context);
     let mut applied = Vec::new();
     let (knowledge, written) = if project.repository.is_some() {
-        let own = history(&[], context)?;
+        let own = normed(history(&[], context)?, &project, context);
         let (state, known) = learn::learn(State::default(), &own);
         let advice = recommend(&known, &own);
         applied = decided(&taken, &known, &own);

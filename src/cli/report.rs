@@ -5,7 +5,7 @@ pub mod github;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::history::history;
+use super::history::{history, normed};
 use super::page::{self, Format, Since};
 use super::{Context, decisions, recommendations, sources};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::git::Repository;
 use crate::learn;
 use crate::recommend;
 use crate::report::review::Source;
-use crate::report::{self, Comparison, Found, Names, Side};
+use crate::report::{self, Comparison, Document, Found, Names, Side, gate};
 use crate::scan::History;
 
 /// Show what a branch changes, or where many repositories lose time
@@ -23,7 +23,7 @@ use crate::scan::History;
 /// confidence for all comparisons of a page together; with fewer than 5 runs a step is at most "unusual".
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  meow report --base main             # Markdown for the pull request\n  meow report ~/src/* --format text   # where time is lost\n  meow report --format html -o report.html\n  meow report --github                # in a job of GitHub Actions\n  meow report --badge > badge.svg"
+    after_help = "Examples:\n  meow report --base main             # Markdown for the pull request\n  meow report ~/src/* --format text   # where time is lost\n  meow report --format html -o report.html\n  meow report --base main --gate      # exit code 1 where something got worse\n  meow report --github                # in a job of GitHub Actions\n  meow report --badge > badge.svg"
 )]
 pub struct Args {
     /// Repositories, or folders to search for them
@@ -53,6 +53,12 @@ pub struct Args {
     /// Everything that `--format html` shows, as JSON: last executions, histories, the week, flaky steps
     #[arg(long)]
     full: bool,
+    /// End with exit code 1 where a step got slower than the threshold allows, or fails more often
+    #[arg(long, conflicts_with = "paths")]
+    gate: bool,
+    /// How much slower a step may get before the gate fails, in percent [default: each step's own noise floor]
+    #[arg(long, value_name = "PERCENT", requires = "gate")]
+    threshold: Option<f64>,
     /// Write the page to this file instead of printing it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -72,7 +78,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if args.full && matches!(format, Format::Text | Format::Markdown) {
         return Err(Error::request("--full is a page for browsers and programs").hint("add --json or --format html"));
     }
-    let (_, knowledge) = learn::learn(learn::State::default(), &history);
+    let lived =
+        if args.paths.is_empty() { normed(history.clone(), &context.project()?, context) } else { history.clone() };
+    let (_, knowledge) = learn::learn(learn::State::default(), &lived);
     let taken = decisions::decisions(&context.project()?, context);
     let advice = taken.open(recommend::recommend(&knowledge, &history));
     if let Some(workflow) = &args.badge {
@@ -89,18 +97,22 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         let (sides, found, names) = sides(args.base.as_deref(), &repository, &history, context)?;
         let accepted = taken.accepted(recommendations::DURATION);
         let compared = report::compare(&history, &sides, names, &knowledge, &advice, &accepted);
-        comparison = Some(Comparison { found, ..compared });
+        let gate = args.gate.then(|| {
+            let threshold = threshold(args.threshold)?;
+            gate::gate(&history, &sides, &accepted, &compared, threshold)
+        });
+        comparison = Some(Comparison { found, gate: gate.transpose()?, ..compared });
     }
+    let failed = comparison.as_ref().and_then(|comparison| comparison.gate.as_ref()).is_some_and(|gate| !gate.passed);
     if args.github || args.gitlab {
-        let words =
-            comparison.as_ref().map_or_else(|| report::losses(&history, &advice).document(), Comparison::document);
+        let words = comparison.as_ref().map_or_else(|| report::losses(&history, &advice).document(), gated);
         if args.github {
             github::publish(&words, comparison.as_ref(), context)?;
         } else {
             let note = report::json(&serde_json::json!({ "body": report::markdown(&words) }));
             page::deliver(&note, args.output.as_deref(), context)?;
         }
-        return Ok(0);
+        return Ok(u8::from(failed));
     }
     let shown = if args.full || format == Format::Html {
         let trends = learn::trends(&history);
@@ -109,13 +121,28 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         let review = report::review(&source, comparison);
         if format == Format::Html { report::html::review(&review) } else { report::json(&review) }
     } else if let Some(comparison) = &comparison {
-        page::form(comparison, &comparison.document(), format)
+        page::form(comparison, &gated(comparison), format)
     } else {
         let losses = report::losses(&history, &advice);
         page::form(&losses, &losses.document(), format)
     };
     page::deliver(&shown, args.output.as_deref(), context)?;
-    Ok(0)
+    Ok(u8::from(failed))
+}
+
+/// Returns a threshold in percent as a ratio.
+fn threshold(percent: Option<f64>) -> Result<Option<f64>> {
+    match percent {
+        Some(percent) if !(percent.is_finite() && percent >= 0.0) => {
+            Err(Error::request(format!("a threshold of {percent} % is none")).hint("give a number such as 10"))
+        }
+        percent => Ok(percent.map(|percent| 1.0 + percent / 100.0)),
+    }
+}
+
+fn gated(comparison: &Comparison) -> Document {
+    let page = comparison.document();
+    comparison.gate.as_ref().map_or(page.clone(), |gate| gate.document(page))
 }
 
 /// Returns which execution stands on which side: branch against base where there is a branch, else week against week.

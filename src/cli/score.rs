@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::Context;
-use super::history::history;
+use super::history::{history, normed};
 use super::page::{self, Format};
 use crate::error::{Error, Result};
 use crate::import::jsonl;
@@ -59,6 +59,9 @@ struct Page {
 /// There is neither a repository nor a file, the file is damaged, or an output cannot be written.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let trace = match &args.data {
+        None if args.paths.is_empty() => {
+            Trace::of(&normed(history(&[], context)?, &context.project()?, context), &args.known)
+        }
         None => Trace::of(&history(&args.paths, context)?, &args.known),
         Some(file) => {
             let shown = file.display().to_string();

@@ -101,14 +101,16 @@ fn is_cleared(rate: f64, passes: u64) -> bool {
 /// reruns the next one is worth its time while it passes with a probability of at least 2 %: a sequential test (Wald
 /// 1945, Annals of Mathematical Statistics 16(2)) that stops when the next observation would hardly teach.
 pub fn is_rerun_worth_it(failed: u64, tried: u64, repeated: u32) -> bool {
-    if repeated >= MOST_RERUNS {
-        return false;
-    }
+    repeated < MOST_RERUNS && teaches(failed, tried, repeated) >= WORTH
+}
+
+/// Returns the probability that the next rerun passes, and so settles that the step is flaky; see [`is_rerun_worth_it`].
+pub fn teaches(failed: u64, tried: u64, repeated: u32) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     let (a, n) = (failed.min(tried) as f64 + 0.5, tried as f64 + 1.0);
     let rate = |place: u32| (a + f64::from(place)) / (n + f64::from(place));
     let all_failed: f64 = (0..repeated).map(rate).product();
-    all_failed / (1.0 + all_failed) * (1.0 - rate(repeated)) >= WORTH
+    all_failed / (1.0 + all_failed) * (1.0 - rate(repeated))
 }
 
 /// Returns how many more failed reruns would settle that a step is broken and not flaky; one that passes settles the

@@ -3,7 +3,9 @@
 pub(crate) mod again;
 pub mod beta;
 mod bounds;
+pub mod causes;
 pub mod change;
+pub mod doubts;
 mod experts;
 pub mod failure;
 pub mod flaky;
@@ -18,6 +20,7 @@ pub mod memory;
 mod mixture;
 pub mod newcomers;
 mod next;
+pub mod norm;
 mod patterns;
 pub mod predictor;
 pub mod replay;
@@ -37,7 +40,7 @@ pub use hints::{hints, time_limit_ms};
 pub use knowledge::{Flakiness, Knowledge, Pattern, Verdict, WorkflowPattern};
 pub use spread::median;
 pub use state::State;
-pub use trends::{Edge, Ratio, Trend, trends};
+pub use trends::{Edge, Ratio, Touched, Trend, trends};
 
 use crate::scan::History;
 

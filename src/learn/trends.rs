@@ -53,6 +53,21 @@ pub struct Trend {
     pub last_before: Edge,
     /// The first execution after it.
     pub first_after: Edge,
+    /// The commits between the two, the newest first, as far as they are known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commits: Vec<String>,
+    /// The files that most of these commits touch, at most five.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Touched>,
+}
+
+/// A file and how many commits touch it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Touched {
+    /// The path.
+    pub path: String,
+    /// How many commits of the range touch it.
+    pub commits: usize,
 }
 
 /// A ratio with its 90 % interval.
@@ -218,6 +233,8 @@ fn trend(history: &History, key: &Key, samples: &[Sample], at: usize, step: &Ste
         p_value: step.p_value,
         last_before: edge(history, samples[at - 1].0),
         first_after: edge(history, samples[at].0),
+        commits: Vec::new(),
+        files: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@
 
 use serde::Serialize;
 
+use super::gate::Gate;
 use super::losses::{Open, open};
 use super::series::{self, Accepted, Runs, Series};
 use super::sides::{Found, Side};
@@ -51,6 +52,9 @@ pub struct Comparison {
     pub workflows: Vec<WorkflowChange>,
     /// Recommendations that are open, most worthwhile first.
     pub recommendations: Vec<Open>,
+    /// What the gate says, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
 }
 
 /// What the two sides are called.
@@ -212,6 +216,7 @@ pub fn compare(
         confidence: 1.0 - DURATION_ERROR,
         workflows,
         recommendations: open(advice),
+        gate: None,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod compare;
 pub mod diff;
 pub mod document;
 pub mod executions;
+pub mod gate;
 pub mod html;
 pub mod losses;
 mod markdown;

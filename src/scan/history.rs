@@ -17,6 +17,21 @@ pub struct History {
     pub executions: Executions,
     /// One entry an attempt in each column.
     pub attempts: Attempts,
+    /// Commits with what they touch, of the ranges that were asked for; empty until then.
+    pub changes: Vec<Change>,
+}
+
+/// A commit and what it touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its id.
+    pub commit: Digest,
+    /// Those it follows.
+    pub parents: Vec<Digest>,
+    /// When it was made, seconds since 1970.
+    pub time_s: i64,
+    /// The paths that differ from its first parent, sorted, without meow's own data; empty past 1,000.
+    pub paths: Vec<String>,
 }
 
 impl History {

@@ -1,5 +1,6 @@
 //! Repositories in, one columnar history out: every record once, in order of time.
 
+pub mod changes;
 pub mod collect;
 pub mod find;
 pub mod history;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 pub use collect::Collector;
-pub use history::{Attempts, Executions, History, Name, Names, RepositoryFacts};
+pub use history::{Attempts, Change, Executions, History, Name, Names, RepositoryFacts};
 pub use repository::{removals, repository};
 
 use crate::error::Result;

@@ -1,8 +1,8 @@
 //! What has changed: nothing where nothing did, and the right place where a step became slower, larger or less sure.
 
-use meow::learn::{Trend, trends};
-use meow::record::Record;
-use meow::scan::History;
+use meow::learn::{Trend, causes, trends};
+use meow::record::{Digest, Record};
+use meow::scan::{Change, History};
 
 use crate::null::{Draw, Made, Shape, history, null_history};
 use crate::space::Space;
@@ -82,6 +82,30 @@ fn a_change_tells_how_much_and_between_which_commits() {
     assert!(said[0].p_value < 1e-6);
     let commit = |place: usize| records[place].execution.source.commit.map(|commit| commit.to_string());
     assert_eq!((&said[0].last_before.commit, &said[0].first_after.commit), (&commit(29), &commit(30)));
+}
+
+#[test]
+fn a_change_names_its_commits_and_the_files_they_touch_most() {
+    let records = step_in_the_middle(&mut Draw::new(3), 2.0, (0.0, 0.0), 60);
+    let mut said = changed(&records);
+    let commit = |place: usize| records[place].execution.source.commit.expect("a commit");
+    let (before, middle, after) = (commit(29), Digest::of(b"between"), commit(30));
+    assert!(causes::ranges(&said).contains(&(before, after)));
+    let change = |commit, parent, time_s, paths: &[&str]| Change {
+        commit,
+        parents: vec![parent],
+        time_s,
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+    };
+    let changes = [
+        change(after, middle, 20, &["src/b.rs", "src/z.rs"]),
+        change(middle, before, 10, &["src/z.rs"]),
+        change(Digest::of(b"elsewhere"), before, 15, &["README"]),
+    ];
+    causes::explain(&mut said, &changes);
+    assert_eq!(said[0].commits, [after.to_string(), middle.to_string()]);
+    let files: Vec<_> = said[0].files.iter().map(|file| (file.path.as_str(), file.commits)).collect();
+    assert_eq!(files, [("src/z.rs", 2), ("src/b.rs", 1)]);
 }
 
 #[test]

@@ -347,3 +347,32 @@ fn numbers_a_step_writes_are_recorded_and_change_nothing() {
     let good = records.iter().find(|record| record.attempt.step == "good").expect("recorded");
     assert_eq!(good.attempt.metrics.get("coverage"), Some(&81.5));
 }
+
+#[test]
+fn suspects_are_run_again_until_that_settles_them() {
+    let space = Space::repository();
+    let steps = [
+        ("chance", "echo x >> .git/count; test $(wc -l < .git/count) -ne 4"),
+        ("broken", "test ! -e bad"),
+        ("fine", "true"),
+    ];
+    let text = steps.map(|(id, run)| format!("[[steps]]\nid = \"{id}\"\nrun = \"{run}\"\n")).join("");
+    space.write(".meow/workflows/ci.toml", &format!("formula = \"ci\"\n{text}"));
+    for _ in 0..3 {
+        space.meow_ok(&["execute"]);
+    }
+    let none = "no step of ci is in doubt on these sources";
+    assert!(space.meow_ok(&["execute", "--rerun-suspects", "3"]).contains(none));
+    space.write("bad", "");
+    assert_eq!(space.meow(&["execute", "--keep-going"]).code, 1);
+    let said = space.meow_ok(&["execute", "--rerun-suspects", "20"]);
+    assert!(said.contains("chance is flaky: it passed after 1 failure on the same inputs"), "{said}");
+    assert!(said.contains("broken is broken on these inputs: "), "{said}");
+    assert!(!said.contains("fine is"), "{said}");
+    assert!(space.meow_ok(&["execute", "--rerun-suspects", "20"]).contains(none), "what is settled is not run again");
+    let log: serde_json::Value = serde_json::from_str(&space.meow_ok(&["log", "--json"])).expect("JSON");
+    let executions = log["executions"].as_array().expect("executions").len();
+    assert!((6..=15).contains(&executions), "reruns are recorded as executions: {executions}");
+    let patterns: serde_json::Value = serde_json::from_str(&space.meow_ok(&["learn", "--json"])).expect("JSON");
+    assert!(patterns.to_string().contains("\"verdict\":\"flaky\""), "{patterns}");
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use meow::learn::norm::{self, Norms};
 use meow::learn::{Knowledge, Pattern, State, Verdict, hints, learn};
 use meow::plan::Interval;
 use meow::record::{Outcome, Record};
@@ -234,4 +235,31 @@ fn clones_teach_each_other_and_other_projects_do_not() {
             toml::from_str(&own.read(".meow/patterns/ci.toml")).expect("a pattern");
         assert_eq!(read.executions, expected, "{project}");
     }
+}
+
+#[test]
+fn an_accepted_level_is_the_norm_for_learning_and_plans() {
+    let mut records = history(&chain(60, 0.1, 0.0, 0.0), &mut Draw::new(5));
+    let mut starts: Vec<_> = records.iter().map(|record| record.execution.started_at).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    for record in
+        records.iter_mut().filter(|record| record.attempt.step == "test" && record.execution.started_at >= starts[50])
+    {
+        record.attempt.duration_ms = record.attempt.duration_ms.map(|duration| 3.0 * duration);
+    }
+    let whole = History::from_records("project", &records);
+    let accepted = Norms::from([(("ci".to_owned(), Some("test".to_owned())), starts[58].as_millisecond())]);
+    let normed = norm::normed(whole.clone(), &accepted);
+    let patterns = |history: &History| learn(State::default(), history).1;
+    let (before, after) = (patterns(&whole), patterns(&normed));
+    let durations = |knowledge: &Knowledge, name: &str| step(knowledge, name, None).duration_ms.expect("passed");
+    assert_eq!(durations(&before, "test").n, 60);
+    let n = durations(&after, "test").n;
+    assert!((9..=12).contains(&n), "{n}: from the change on, not from its acceptance on");
+    assert!(durations(&after, "test").p50 > 2.0 * durations(&before, "test").p50);
+    assert_eq!(durations(&before, "build"), durations(&after, "build"), "other steps keep what they know");
+    assert_eq!(step(&after, "test", None).attempts, step(&before, "test", None).attempts, "outcomes stay");
+    let trends = meow::learn::trends(&normed);
+    assert!(trends.iter().all(|trend| trend.step != "test"), "what was accepted is no news: {trends:?}");
 }

@@ -10,6 +10,7 @@ mod examples;
 mod execute;
 mod forge;
 mod formulas;
+mod gate;
 mod git_state;
 mod golden;
 mod help;

@@ -54,6 +54,7 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
         see(&space, "log", &["log", "--json"]);
         see(&space, "recommendations", &["recommendations", "list", "--all", "--json"]);
         see(&space, "comparison", &["report", "--json"]);
+        see(&space, "comparison", &["report", "--gate", "--json"]);
         see(&space, "losses", &["report", ".", "--json"]);
         see(&space, "review", &["report", "--full", "--json"]);
         see(&space, "status", &["status", "--json"]);

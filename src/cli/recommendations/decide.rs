@@ -88,7 +88,9 @@ pub fn accept(
     let id = decisions::write(project, &action, context)?;
     let place = step.map_or_else(|| format!("`{workflow}`"), |step| format!("`{step}` of `{workflow}`"));
     context.terminal.result(&format!("accepted how long {} takes from now on as {id}", inert::terminal(&place)))?;
-    context.terminal.say("`meow report` compares it with executions from now on only");
+    context.terminal.say(
+        "`meow report` compares it with executions from now on only, and predictions learn from its last change on",
+    );
     Ok(0)
 }
 

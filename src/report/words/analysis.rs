@@ -24,6 +24,10 @@ impl Analysis {
         }
         if !self.changes.is_empty() {
             page = page.with(Block::Title(vec![words("Changes")])).with(Block::Table(changes(&self.changes)));
+            let lines: Vec<Line> = self.changes.iter().filter(|trend| !trend.commits.is_empty()).map(between).collect();
+            if !lines.is_empty() {
+                page = page.with(Block::Lead(lines));
+            }
         }
         page.with(Block::Note(vec![words(
             "median and p10 – p90 of passed attempts. fails: odds of a first attempt, 90 % interval. retries: passed of \
@@ -129,6 +133,20 @@ fn changes(trends: &[Trend]) -> Table {
         ]);
     }
     table
+}
+
+/// Returns the commits in which a change came about, and the files that most of them touch.
+fn between(trend: &Trend) -> Line {
+    let commits = format::count(trend.commits.len() as u64, "commit");
+    let mut line =
+        vec![name(&trend.step), words(format!(": {commits} from ")), name(edge(&trend.last_before)), words(" to ")];
+    line.push(name(edge(&trend.first_after)));
+    for (place, file) in trend.files.iter().enumerate() {
+        line.push(words(if place == 0 { "; most changed: " } else { ", " }));
+        line.push(name(&file.path));
+        line.push(words(format!(" ({})", file.commits)));
+    }
+    line
 }
 
 fn level(trend: &Trend, value: f64) -> String {

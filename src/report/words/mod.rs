@@ -3,6 +3,7 @@
 mod analysis;
 pub(super) mod comparison;
 mod executions;
+mod gate;
 mod losses;
 
 use super::document::{Block, Line, Table, name, words};
