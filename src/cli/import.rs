@@ -40,7 +40,11 @@ pub struct Args {
 
 fn formats() -> impl TypedValueParser<Value = Format> {
     let values = Format::ALL.map(|(_, name, about, _)| PossibleValue::new(name).help(about));
-    PossibleValuesParser::new(values).map(|name| Format::from_name(&name).expect("only these are possible"))
+    let refused = import::REFUSED.map(|(name, _)| PossibleValue::new(name).hide(true));
+    PossibleValuesParser::new(values.into_iter().chain(refused)).try_map(|name| {
+        let why = import::REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, why)| *why);
+        Format::from_name(&name).ok_or(why.unwrap_or("not known"))
+    })
 }
 
 fn examples() -> String {

@@ -33,6 +33,13 @@ use crate::record::Digest;
 /// A larger file is refused, except of interchange rows, which are read line by line.
 const MAX_BYTES: u64 = 256 << 20;
 
+/// Formats that people ask for and that hold too little to become records, each with why and what to take instead.
+pub const REFUSED: [(&str, &str); 1] = [(
+    "gc-events",
+    "an event of Gas City has a type, a time, an actor, a subject and a message for people; none says whether work on its \
+     subject came to a good end. The issues behind the events do: `bd export` them, and take them by `meow import beads`",
+)];
+
 /// A format that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {

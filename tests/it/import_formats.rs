@@ -102,6 +102,16 @@ fn a_torn_file_gives_nothing() {
 }
 
 #[test]
+fn a_format_that_cannot_be_records_says_why() {
+    let space = Space::repository();
+    space.write("events.jsonl", "{\"seq\":1,\"type\":\"bead.closed\"}\n");
+    let said = space.meow(&["import", "gc-events", "events.jsonl"]);
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("none says whether work") && said.err.contains("`meow import beads`"), "{}", said.err);
+    assert!(!space.has(".meow/records"));
+}
+
+#[test]
 fn a_wrong_format_says_what_it_found_and_what_it_looks_like() {
     for (own, name, ..) in SAMPLES {
         for (asked, ..) in SAMPLES {
