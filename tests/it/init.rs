@@ -32,15 +32,39 @@ fn init_writes_what_fits_and_keeps_what_is_there() {
     space.write(".meow/config.toml", "# mine\n");
     let said = space.meow(&["init"]);
     assert_eq!(said.code, 0, "{}", said.err);
-    assert_eq!(said.out, "wrote .meow/workflows/ci.toml\nkept  .meow/config.toml\nwrote .meow/.gitattributes\n");
+    assert_eq!(
+        said.out,
+        "wrote .meow/workflows/ci.toml\nkept  .meow/config.toml\nwrote .meow/.gitattributes\n\
+         wrote .meow/schema/workflow.schema.json\nwrote .meow/schema/config.schema.json\n"
+    );
     assert!(said.err.contains("found Makefile"), "{}", said.err);
     assert_eq!(space.read(".meow/config.toml"), "# mine\n");
     let workflow = space.read(".meow/workflows/ci.toml");
     assert!(workflow.contains("run = \"make all\"") && workflow.contains("run = \"make test\""), "{workflow}");
     let again = space.meow_ok(&["init"]);
-    assert_eq!(again, "kept  .meow/workflows/ci.toml\nkept  .meow/config.toml\nkept  .meow/.gitattributes\n");
+    assert_eq!(again, said.out.replace("wrote", "kept "));
+    space.write(".meow/schema/config.schema.json", "{}");
+    assert!(space.meow_ok(&["init"]).contains("wrote .meow/schema/config.schema.json"), "an older one is written anew");
     let list = space.meow_ok(&["list"]);
     assert!(list.contains("ci") && list.contains("Checks this project, as found in Makefile."), "{list}");
+}
+
+#[test]
+fn the_files_say_where_their_schema_is_and_fit_it() {
+    let space = Space::repository();
+    space.write("go.mod", "module x\n");
+    space.meow_ok(&["init"]);
+    for file in ["workflows/ci.toml", "config.toml"] {
+        let text = space.read(&format!(".meow/{file}"));
+        let schema = text.lines().find_map(|line| line.strip_prefix("#:schema ")).expect("a schema");
+        let place = space.root().join(".meow").join(file).parent().expect("a folder").join(schema);
+        let schema = fs::read_to_string(&place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
+        let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+        let value: serde_json::Value = toml::from_str(&text).expect("TOML");
+        assert_eq!(crate::json::wrong(&schema, &value), Vec::<String>::new(), "{file}");
+    }
+    space.meow_ok(&["init", "--undo"]);
+    assert!(!space.has(".meow"));
 }
 
 #[test]

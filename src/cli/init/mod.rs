@@ -13,6 +13,8 @@ use super::{Context, hooks};
 use crate::error::{Error, Result};
 use detect::Top;
 
+/// The folder of schemas for editors, below `.meow`.
+const SCHEMAS: &str = "schema";
 /// Largest project file that detectors read, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -70,6 +72,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     for (name, text) in files {
         let written = put(&meow.join(name), &text)?;
         context.terminal.result(&format!("{} .meow/{name}", if written { "wrote" } else { "kept " }))?;
+    }
+    for (name, text) in write::schemas() {
+        // Derived, so an older one is written anew.
+        let path = meow.join(SCHEMAS).join(name);
+        let written = fs::read_to_string(&path).is_ok_and(|held| held != text) && fs::remove_file(&path).is_ok();
+        let written = put(&path, &text)? || written;
+        context.terminal.result(&format!("{} .meow/{SCHEMAS}/{name}", if written { "wrote" } else { "kept " }))?;
     }
     if args.agents {
         let written = agents::put(&project)?;

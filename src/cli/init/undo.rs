@@ -37,7 +37,7 @@ pub fn undo(project: &Project, force: bool, context: &Context) -> Result<u8> {
     if unsealed {
         context.terminal.say("executions that were in no commit yet are gone with it");
     }
-    for folder in [meow.join("workflows"), meow.clone()] {
+    for folder in [meow.join("workflows"), meow.join(super::SCHEMAS), meow.clone()] {
         // Only an empty folder goes; one that is not there is gone already.
         let _ = fs::remove_dir(folder);
     }
@@ -59,6 +59,12 @@ fn plan(meow: &Path, force: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
             "workflows" if !force => {
                 for file in entries(&path)? {
                     let ours = fs::read_to_string(&file).is_ok_and(|text| write::is_unchanged(&text));
+                    if ours { going.push(file) } else { staying.push(file) }
+                }
+            }
+            super::SCHEMAS if !force => {
+                for file in entries(&path)? {
+                    let ours = write::schemas().iter().any(|(name, _)| file.file_name() == Some((*name).as_ref()));
                     if ours { going.push(file) } else { staying.push(file) }
                 }
             }

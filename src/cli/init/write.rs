@@ -1,9 +1,12 @@
 //! The files that `meow init` writes, as texts, and how an unchanged one is known again.
 
 use super::detect::{Found, Kind};
+use crate::cli::settings::keys;
+use crate::workflow::schema;
 
 /// The settings of a repository that has none.
 pub const CONFIG: &str = "\
+#:schema ./schema/config.schema.json
 # Settings of this repository for meow; `meow config --list` shows all of them with their origin. Flags and MEOW_*
 # variables come before what stands here, and nothing here can make meow execute anything by itself.
 ";
@@ -30,6 +33,15 @@ title = \"Check the project by hand\"
 # run = \"./check.sh\"
 # timeout = \"10m\"
 ";
+
+/// Where editors (by the `#:schema` line that Taplo reads) find what a workflow file may hold: beside it, so that they
+/// need no network and see the version that this project uses.
+const SCHEMA: &str = "#:schema ../schema/workflow.schema.json";
+
+/// Returns the schemas of the files that people write, by their name below `.meow/schema`.
+pub fn schemas() -> [(&'static str, String); 2] {
+    [("workflow.schema.json", schema::json()), ("config.schema.json", keys::schema())]
+}
 
 const MARK: &str = "# Written by `meow init` and yours to edit";
 
@@ -68,7 +80,8 @@ fn quoted(text: &str) -> String {
 
 /// Returns the text under a first line that holds its hash.
 fn marked(text: &str) -> String {
-    format!("{MARK} ({}).\n{text}", hash(text))
+    let text = format!("{SCHEMA}\n{text}");
+    format!("{MARK} ({}).\n{text}", hash(&text))
 }
 
 /// Returns whether a text is as `meow init` wrote it.
