@@ -37,6 +37,7 @@ pub mod seal;
 pub mod settings;
 pub mod simulate;
 pub mod sources;
+mod stamp;
 pub mod status;
 pub mod store;
 pub mod terminal;

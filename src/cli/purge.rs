@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::history::history;
-use super::{Context, push, seal};
+use super::{Context, push, seal, stamp};
 use crate::error::{Error, Result};
 use crate::git::writers::reference_of;
 use crate::git::{DATA_FOLDERS, FileChange, Oid, Repository};
@@ -46,7 +46,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     seal::settle(&repository, &spool)?;
     spool.forget(execution)?;
 
-    let tombstones = Removal::purge(context.settings.clock.now(), &records);
+    let tombstones = Removal::purge(stamp::now(Some(&repository), &context.settings)?, &records);
     let removals: Removals = tombstones.iter().collect();
     let mut changes = Vec::<FileChange>::new();
     for tombstone in &tombstones {
@@ -148,7 +148,7 @@ fn own_ref(repository: &Repository, spool: &Spool, removals: &Removals, context:
     if files.is_empty() {
         return repository.delete_reference(&name, held);
     }
-    let seconds = context.settings.clock.now().as_second();
+    let seconds = stamp::now(Some(repository), &context.settings)?.as_second();
     repository.commit_to(&name, (Some(held), None), "Records\n", &files, seconds).map(drop)
 }
 

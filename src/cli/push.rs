@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use super::{Context, seal};
+use super::{Context, seal, stamp};
 use crate::error::{Error, Result};
 use crate::git::refs::WRITERS;
 use crate::git::writers::reference_of;
@@ -106,9 +106,10 @@ impl Fold<'_> {
     fn fold(&self) -> Result<usize> {
         let heads = seal::settle(self.repository, self.spool)?;
         let mut waiting = self.sealed(&heads)?;
-        let (clock, writer) = (&self.context.settings.clock, self.spool.writer(&self.context.settings.clock)?);
+        let settings = &self.context.settings;
+        let (now, writer) = (stamp::now(Some(self.repository), settings)?, self.spool.writer(&settings.clock)?);
         let mut committed = false;
-        let sealed = self.spool.seal_with(&writer, clock.now(), &|_| true, &mut |place, bytes| {
+        let sealed = self.spool.seal_with(&writer, now, &|_| true, &mut |place, bytes| {
             waiting.push((format!(".meow/{place}"), Some(self.repository.write_blob(bytes)?)));
             committed = true;
             self.commit(&waiting)
@@ -147,7 +148,7 @@ impl Fold<'_> {
             (Some(held), Some(branch)) if landed(self.repository, held, branch)? => None,
             _ => held,
         };
-        let seconds = self.context.settings.clock.now().as_second();
+        let seconds = stamp::now(Some(self.repository), &self.context.settings)?.as_second();
         self.repository.commit_to(self.name, (held, parent), "Records\n", files, seconds).map(drop)
     }
 
@@ -203,7 +204,7 @@ impl Fold<'_> {
         if missing.is_empty() {
             return Ok((ours, Lease::Exactly(theirs)));
         }
-        let seconds = self.context.settings.clock.now().as_second();
+        let seconds = stamp::now(Some(self.repository), &self.context.settings)?.as_second();
         let united = self.repository.commit_to(self.name, (Some(ours), Some(ours)), "Records\n", &missing, seconds)?;
         Ok((united, Lease::Exactly(theirs)))
     }

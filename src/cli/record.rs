@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::ValueEnum;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::machine::Machine;
-use super::{Context, identity};
+use super::{Context, identity, stamp};
 use crate::error::{Error, Result};
 use crate::execute::{Around, Ending, Usage, foreground};
 use crate::git::Repository;
@@ -90,11 +90,10 @@ fn measured(args: &Args, context: &Context) -> Result<u8> {
             .hint("records are kept with the code: run `git init` first, or change to a repository"));
     };
     let outcome = args.outcome.map_or(Outcome::Cancelled, Outcome::from);
-    let mut execution = execution(args, repository, context)?;
-    if let Some(duration) = args.duration {
-        let took = SignedDuration::try_from_secs_f64(duration / 1e3).unwrap_or_default();
-        execution.started_at = execution.started_at.checked_sub(took).unwrap_or(execution.started_at);
-    }
+    let now = context.settings.clock.now();
+    let took = args.duration.and_then(|duration| SignedDuration::try_from_secs_f64(duration / 1e3).ok());
+    let began = took.and_then(|took| now.checked_sub(took).ok()).unwrap_or(now);
+    let mut execution = execution(args, began, repository, context)?;
     (execution.duration_ms, execution.outcome) = (args.duration, outcome);
     let attempt = Attempt { duration_ms: args.duration, outcome, ..attempt(args) };
     let journal = open(repository, &execution)?;
@@ -148,7 +147,7 @@ fn begin(args: &Args, context: &Context) -> Result<Option<(Execution, Journal)>>
         context.terminal.warn("nothing is remembered: this is no git repository; `git init` makes it one");
         return Ok(None);
     };
-    let execution = execution(args, repository, context)?;
+    let execution = execution(args, context.settings.clock.now(), repository, context)?;
     let journal = open(repository, &execution)?;
     journal.started(&attempt(args))?;
     Ok(Some((execution, journal)))
@@ -158,12 +157,12 @@ fn open(repository: &Repository, execution: &Execution) -> Result<Journal> {
     Spool::new(&repository.private_dir()).create(&repository.worktree(), execution)
 }
 
-fn execution(args: &Args, repository: &Repository, context: &Context) -> Result<Execution> {
+fn execution(args: &Args, began: Timestamp, repository: &Repository, context: &Context) -> Result<Execution> {
     let is_bare = repository.work_dir().is_none();
     Ok(Execution {
         id: ExecutionId::from_bytes(context.settings.clock.random()?),
         workflow: args.workflow.clone(),
-        started_at: context.settings.clock.now(),
+        started_at: stamp::execution(began, repository, &context.settings)?,
         duration_ms: None,
         outcome: Outcome::Cancelled,
         trigger: "record".to_owned(),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::settings::Settings;
+use super::stamp;
 use crate::error::{Error, Result};
 use crate::git::refs::WRITERS;
 use crate::git::{FileChange, Oid, Repository};
@@ -40,7 +41,7 @@ pub fn seal(repository: &Repository, settings: &Settings) -> Result<Waiting> {
     let own = repository.worktree();
     let wanted = |worktree: &str| worktree == own || !living.iter().any(|living| living == worktree);
     let writer = spool.writer(&settings.clock)?;
-    let into = SealInto { meow: &meow, writer: &writer, now: settings.clock.now() };
+    let into = SealInto { meow: &meow, writer: &writer, now: stamp::now(Some(repository), settings)? };
     let sealed = spool.seal(&into, &wanted)?;
     let mut waiting = Waiting { files: Vec::new(), executions: sealed.executions, troubles: sealed.troubles };
     for place in spool.sealed()? {

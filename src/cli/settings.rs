@@ -97,6 +97,8 @@ pub struct Settings {
     pub slots: Option<u32>,
     /// Whether steps run in a sandbox, where the person said so.
     pub sandbox: Option<Sandbox>,
+    /// Whether times are kept by the day only.
+    pub by_day: bool,
     /// Whether executions are remembered.
     pub record: bool,
     /// The workflow that is executed where none is named.
@@ -165,6 +167,7 @@ impl Settings {
             git_dir: text("GIT_DIR").map(|folder| here.join(folder)),
             slots: value("slots").and_then(|slots| slots.parse().ok()),
             sandbox: value("sandbox").as_deref().and_then(Sandbox::from_word),
+            by_day: value("privacy.clock").as_deref() == Some("day"),
             record: value("record").as_deref() != Some("false"),
             workflow: value("workflow").unwrap_or_else(|| "ci".to_owned()),
             trigger: trigger(text("MEOW_TRIGGER"))?,
@@ -233,12 +236,17 @@ fn layers(
         let value = flag
             .map(|value| by(value.get_name().to_owned(), Origin::Flag, "--color"))
             .or_else(|| variable.map(|value| by(value, Origin::Env, key.variable)))
-            .or_else(|| held(&repository, Origin::Repo))
+            .or_else(|| held(&repository, Origin::Repo).filter(|held| !widens(key.name, held)))
             .or_else(|| held(&user, Origin::User))
             .unwrap_or(Resolved { value: None, origin: Origin::Default, place: None });
         resolved.insert(key.name, value);
     }
     Ok((resolved, repository.wrong.into_iter().chain(user.wrong).collect()))
+}
+
+/// Returns whether a repository would show more of a user than the user may want: what a repository says narrows only.
+fn widens(name: &str, held: &Resolved) -> bool {
+    name == "privacy.clock" && held.value.as_deref() == Some("second")
 }
 
 /// Reads `MEOW_TRIGGER`: who starts an execution that no person asks for.

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
 use super::files;
@@ -16,6 +17,9 @@ use crate::record::{Execution, ExecutionId, Record};
 
 /// A journal is begun within milliseconds; one that is still unfinished after this time has no process any more.
 const LEFT_OVER: Duration = Duration::from_mins(1);
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
 
 /// The spool of one repository.
 #[derive(Debug, Clone)]
@@ -130,6 +134,26 @@ impl Spool {
                 }
             }
         }
+    }
+
+    /// Returns the time that has the seconds of the last number of order drawn on the day that begins at `midnight`, or,
+    /// with `next`, of the next one.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn number(&self, midnight: Timestamp, next: bool) -> Result<Timestamp> {
+        let _lock = self.lock()?;
+        let path = self.private.join("day");
+        let text = if path.exists() { files::read_capped(&path, 64)? } else { Vec::new() };
+        let kept = String::from_utf8_lossy(&text).trim().parse::<Timestamp>().ok();
+        let seconds = |kept: Timestamp| kept.as_second() - midnight.as_second();
+        let last = kept.filter(|kept| (0..DAY).contains(&seconds(*kept))).unwrap_or(midnight);
+        if !next || seconds(last) + 1 == DAY {
+            return Ok(last);
+        }
+        let drawn = Timestamp::from_second(last.as_second() + 1).unwrap_or(last);
+        files::write_whole(&path, format!("{drawn}\n").as_bytes())?;
+        Ok(drawn)
     }
 
     /// Waits for and takes the lock of those who seal and free; it goes with the returned file.

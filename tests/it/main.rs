@@ -32,6 +32,7 @@ mod null;
 mod orders;
 mod outputs;
 mod pages;
+mod privacy;
 mod reading;
 mod recommend;
 mod record;

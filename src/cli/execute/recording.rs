@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::cli::machine::Machine;
-use crate::cli::{Context, identity};
+use crate::cli::{Context, identity, stamp};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::execute::Event;
@@ -43,10 +43,14 @@ impl Recording {
         context: &Context,
     ) -> Option<Self> {
         let now = context.settings.clock.now();
+        let started_at = stamp::execution(now, repository, &context.settings).unwrap_or_else(|error| {
+            context.terminal.warn(&format!("the time is not kept: {error}"));
+            jiff::Timestamp::UNIX_EPOCH
+        });
         let execution = Execution {
             id: request.id,
             workflow: workflow.name.clone(),
-            started_at: jiff::Timestamp::from_second(now.as_second()).unwrap_or(now),
+            started_at,
             duration_ms: None,
             outcome: Outcome::Cancelled,
             trigger: request.trigger.to_owned(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Args, NOT_STARTED, here};
 use crate::cli::machine::Machine;
-use crate::cli::{Context, identity, record};
+use crate::cli::{Context, identity, record, stamp};
 use crate::error::Result;
 use crate::execute::{Around, foreground};
 use crate::record::{Attempt, Execution, ExecutionId, Source};
@@ -32,8 +32,7 @@ pub(super) fn run(args: &Args, context: &Context) -> u8 {
     if context.settings.enabled && context.settings.record {
         let attempt = Attempt::new(args.event.clone(), 1);
         let attempt = record::finished(attempt, &ending, usage, duration_ms);
-        let now = jiff::Timestamp::from_second(started_at.as_second()).unwrap_or(started_at);
-        if let Err(error) = remember(args, context, &attempt, now) {
+        if let Err(error) = remember(args, context, &attempt, started_at) {
             context.terminal.warn(&format!("the time of the {} hook is not remembered: {error}", args.event));
         }
     }
@@ -49,7 +48,7 @@ fn remember(args: &Args, context: &Context, attempt: &Attempt, started_at: jiff:
     let execution = Execution {
         id: ExecutionId::from_bytes(context.settings.clock.random()?),
         workflow: format!("hook/{}", args.event),
-        started_at,
+        started_at: stamp::execution(started_at, &repository, &context.settings)?,
         duration_ms: attempt.duration_ms,
         outcome: attempt.outcome,
         trigger: format!("hook:{}", args.event),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::Found;
 use crate::cli::project::Project;
-use crate::cli::{Context, decisions, workflows};
+use crate::cli::{Context, decisions, stamp, workflows};
 use crate::error::{Error, Result};
 use crate::recommend::{Action, ActionKind, Advice, Decisions, Edit, Life, proven_command};
 use crate::record::Digest;
@@ -40,7 +40,8 @@ pub fn apply(found: &Found, advice: &Advice, yes: bool, context: &Context) -> Re
         return Ok(1);
     }
     let splice = Splice::between(&before, &after);
-    let mut action = Action::about(ActionKind::Applied, advice, context.settings.clock.now());
+    let mut action =
+        Action::about(ActionKind::Applied, advice, stamp::now(project.repository.as_ref(), &context.settings)?);
     action.edit = Some(Edit {
         file: source.file.clone(),
         key: wanted.to_string(),
@@ -60,7 +61,8 @@ pub fn apply(found: &Found, advice: &Advice, yes: bool, context: &Context) -> Re
 /// Turns a recommendation down.
 pub fn dismiss(found: &Found, advice: &Advice, reason: Option<&str>, context: &Context) -> Result<u8> {
     undecided(&found.decisions, advice)?;
-    let mut action = Action::about(ActionKind::Dismissed, advice, context.settings.clock.now());
+    let now = stamp::now(found.project.repository.as_ref(), &context.settings)?;
+    let mut action = Action::about(ActionKind::Dismissed, advice, now);
     action.reason = reason.map(str::to_owned);
     let id = decisions::write(&found.project, &action, context)?;
     context.terminal.result(&format!("dismissed {} as {id}", &advice.id[..8]))?;
@@ -78,7 +80,7 @@ pub fn accept(
 ) -> Result<u8> {
     let action = Action {
         kind: ActionKind::Accepted,
-        at: context.settings.clock.now(),
+        at: stamp::now(project.repository.as_ref(), &context.settings)?,
         workflow: workflow.to_owned(),
         step: step.map(str::to_owned),
         metric: Some(super::DURATION.to_owned()),
@@ -99,7 +101,7 @@ pub fn undo(project: &Project, known: &Decisions, id: &str, context: &Context) -
     let (id, action) = standing(known, id)?;
     let undone = Action {
         kind: ActionKind::Undone,
-        at: context.settings.clock.now(),
+        at: stamp::now(project.repository.as_ref(), &context.settings)?,
         undoes: Some(id.clone()),
         workflow: action.workflow.clone(),
         step: action.step.clone(),

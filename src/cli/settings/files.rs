@@ -98,23 +98,41 @@ pub fn parse(text: &str, shown: &str, origin: Origin) -> Layer {
             hooks::read(value.get_ref(), &|byte| format!("{shown}:{}", line(byte)), &place, origin, &mut layer);
             continue;
         }
-        let Some(key) = KEYS.iter().find(|key| key.name == name.get_ref()) else {
-            layer.wrong.push(format!("{place}: {}", unknown(name.get_ref())));
+        let table = value.get_ref().as_table().filter(|_| is_table(name.get_ref()));
+        let Some(table) = table else {
+            set(name.get_ref(), value, place, origin, &mut layer);
             continue;
         };
-        if origin == Origin::Repo && !key.by_repository {
-            layer.wrong.push(format!("{place}: `{}` is ignored: a repository may not set it", key.name));
-            continue;
-        }
-        match held(value, key.holds) {
-            Some(value) => {
-                layer.values.insert(key.name, (value, place));
-            }
-            None => layer.wrong.push(format!("{place}: `{}` has to be {}", key.name, key.holds.words())),
+        for (below, value) in table {
+            let place = format!("{shown}:{}", line(below.span().start));
+            set(&format!("{}.{}", name.get_ref(), below.get_ref()), value, place, origin, &mut layer);
         }
     }
     layer.wrong.sort();
     layer
+}
+
+/// Returns whether settings begin with this name and a dot.
+fn is_table(name: &str) -> bool {
+    KEYS.iter().any(|key| key.name.split_once('.').is_some_and(|(table, _)| table == name))
+}
+
+/// Takes one value into the layer, or what is wrong with it.
+fn set(name: &str, value: &Spanned<DeValue<'_>>, place: String, origin: Origin, layer: &mut Layer) {
+    let Some(key) = KEYS.iter().find(|key| key.name == name) else {
+        layer.wrong.push(format!("{place}: {}", unknown(name)));
+        return;
+    };
+    if origin == Origin::Repo && !key.by_repository {
+        layer.wrong.push(format!("{place}: `{}` is ignored: a repository may not set it", key.name));
+        return;
+    }
+    match held(value, key.holds) {
+        Some(value) => {
+            layer.values.insert(key.name, (value, place));
+        }
+        None => layer.wrong.push(format!("{place}: `{}` has to be {}", key.name, key.holds.words())),
+    }
 }
 
 fn unknown(name: &str) -> String {

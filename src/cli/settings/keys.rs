@@ -35,7 +35,7 @@ pub struct Key {
 }
 
 /// Every setting, by name.
-pub const KEYS: [Key; 6] = [
+pub const KEYS: [Key; 7] = [
     Key {
         name: "color",
         variable: "MEOW_COLOR",
@@ -51,6 +51,14 @@ pub const KEYS: [Key; 6] = [
         default: "a random one of this user",
         by_repository: false,
         meaning: "The secret under which names are hashed; a team shares one, so that hashes join.",
+    },
+    Key {
+        name: "privacy.clock",
+        variable: "MEOW_PRIVACY_CLOCK",
+        holds: Holds::Choice(&["second", "day"]),
+        default: "second",
+        by_repository: true,
+        meaning: "How exactly times are kept: to the second, or the day and a number of order. A repository narrows only.",
     },
     Key {
         name: "record",
@@ -127,7 +135,15 @@ pub fn schema() -> String {
         let mut schema = key.holds.schema();
         let only_user = if key.by_repository { "" } else { " Not from a repository: only in the user's own file." };
         schema["description"] = json!(format!("{} Default: {}.{only_user}", key.meaning, key.default));
-        properties.insert(key.name.to_owned(), schema);
+        match key.name.split_once('.') {
+            None => drop(properties.insert(key.name.to_owned(), schema)),
+            Some((table, name)) => {
+                let table = properties
+                    .entry(table)
+                    .or_insert_with(|| json!({ "type": "object", "properties": {}, "additionalProperties": false }));
+                table["properties"][name] = schema;
+            }
+        }
     }
     properties.insert(hooks::TABLE.to_owned(), hooks::schema());
     let page = json!({

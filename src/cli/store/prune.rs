@@ -5,7 +5,7 @@ use std::fs;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::cli::{Context, commit, push, seal};
+use crate::cli::{Context, commit, push, seal, stamp};
 use crate::error::{Error, Result};
 use crate::git::{DATA_FOLDERS, FileChange};
 use crate::report::format::count;
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<u8> {
     seal::settle(&repository, &spool)?;
     let wrong = || Error::request(format!("{} is out of range", args.before));
     let before = args.before.to_zoned(TimeZone::UTC).map_err(|error| wrong().cause(error))?.timestamp();
-    let removal = Removal::Pruned { at: context.settings.clock.now(), before };
+    let removal = Removal::Pruned { at: stamp::now(Some(&repository), &context.settings)?, before };
     let removals: Removals = [&removal].into_iter().collect();
     let Some(head) = repository.head()? else { return Ok(nothing(context)) };
     let (mut gone, mut records) = (Vec::<FileChange>::new(), 0);
