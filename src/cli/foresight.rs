@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::history::normed;
 use super::project::Project;
 use super::{Context, identity};
-use crate::learn::{self, Coming, Foreseen, WorkflowPattern};
+use crate::learn::{self, Coming, Foresight, WorkflowPattern};
 use crate::plan::{Hints, StepHint};
 use crate::scan;
 use crate::store;
@@ -31,16 +31,20 @@ pub fn hints(project: &Project, workflow: &Workflow, machine: &str, context: &Co
         let hints = knowledge.workflows.get(&workflow.name).map(speak).unwrap_or_default();
         let (commit, branch) = identity::place(repository, &context.settings);
         let sizes = sizes(project, workflow, context);
-        let size = |step: &Step| sizes.get(&step.id).map_or(f64::NAN, |bytes| whole(*bytes));
+        let size = |step: &Step| sizes.get(&step.id).copied().or(step.inputs_bytes).map_or(f64::NAN, whole);
         let coming = Coming {
             workflow: &workflow.name,
             machine: Some(machine),
             commit,
             branch: branch.as_deref(),
             now_ms: context.settings.clock.now().as_millisecond(),
-            steps: workflow.steps.iter().map(|step| (step.id.as_str(), size(step))).collect(),
+            steps: workflow
+                .steps
+                .iter()
+                .flat_map(|step| [(step.id.as_str(), size(step)), (series(step), size(step))])
+                .collect(),
         };
-        let mut hints = foreseen(hints, &learn::foresee(&history, &coming));
+        let mut hints = foreseen(hints, workflow, &learn::foresee(&history, &coming));
         for (step, bytes) in sizes {
             hints.steps.entry(step).or_default().inputs_bytes = Some(bytes);
         }
@@ -66,19 +70,30 @@ fn sizes(project: &Project, workflow: &Workflow, context: &Context) -> BTreeMap<
     measured.collect()
 }
 
+fn series(step: &Step) -> &str {
+    step.series.as_deref().unwrap_or(step.id.as_str())
+}
+
 #[expect(clippy::cast_precision_loss, reason = "bytes stay far below 2^53")]
 fn whole(bytes: u64) -> f64 {
     bytes as f64
 }
 
-/// Returns the hints with what the replay says of the coming attempts in place of what holds for attempts in general.
-fn foreseen(mut hints: Hints, foreseen: &BTreeMap<&str, Foreseen>) -> Hints {
-    for (step, said) in foreseen.iter().filter(|(_, said)| said.duration_ms.is_some() || said.failure.is_some()) {
-        let hint = hints.steps.entry(StepId((*step).to_owned())).or_default();
-        hint.duration_ms = said.duration_ms.or(hint.duration_ms);
-        hint.failure = said.failure.or(hint.failure);
+/// Returns the hints with what the replay says of the coming attempts in place of what holds for attempts in general; of a
+/// step that never ran, what it says of the step's series.
+fn foreseen(mut hints: Hints, workflow: &Workflow, foresight: &Foresight) -> Hints {
+    for (step, said) in workflow.steps.iter().zip(foresight.steps.chunks(2)) {
+        let [own, series] = said else { continue };
+        let (duration_ms, failure) = (own.duration_ms.or(series.duration_ms), own.failure.or(series.failure));
+        let cpus = own.cpus.or(series.cpus);
+        if duration_ms.is_some() || failure.is_some() || cpus.is_some() {
+            let hint = hints.steps.entry(step.id.clone()).or_default();
+            hint.duration_ms = duration_ms.or(hint.duration_ms);
+            hint.failure = failure.or(hint.failure);
+            hint.cpus = cpus;
+        }
     }
-    hints
+    Hints { order: foresight.order, ..hints }
 }
 
 /// Takes for each step the hint that rests on more samples.
@@ -90,7 +105,7 @@ fn merge(one: Hints, other: Hints) -> Hints {
             *held = hint;
         }
     }
-    Hints { steps }
+    Hints { steps, order: other.order.or(one.order) }
 }
 
 fn samples(hint: &StepHint) -> (u64, u64) {
@@ -112,6 +127,7 @@ mod tests {
                     (StepId(id.to_owned()), StepHint { duration_ms, ..StepHint::default() })
                 })
                 .collect(),
+            order: None,
         };
         let found =
             merge(hints(&[("a", 1.0, 9), ("b", 1.0, 2)]), hints(&[("a", 2.0, 3), ("b", 2.0, 3), ("c", 2.0, 1)]));

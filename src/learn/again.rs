@@ -69,6 +69,8 @@ fn step(id: &str, needs: Vec<&str>) -> Step {
         locks: Vec::new(),
         env: BTreeMap::new(),
         inputs: Vec::new(),
+        inputs_bytes: None,
+        series: None,
         undo: None,
         confinement: crate::workflow::Confinement::default(),
     }

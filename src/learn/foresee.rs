@@ -3,14 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::beta::odds_around;
+use super::order::order;
 use super::predictor::Forecaster;
 use super::replay::{Came, Known, Trace};
+use super::spread::median;
 use crate::plan::{Interval, Odds};
 use crate::record::{Digest, Outcome};
-use crate::scan::History;
+use crate::scan::{History, Name};
 
 /// The latest attempts of a history that are lived through before a plan; it shall not wait long for what is long past.
 const LIVED: usize = 50_000;
+
+/// Attempts from which a step's use of processors is known.
+const LATEST: usize = 20;
+
+/// Processor time of shorter attempts, in milliseconds, is too coarse to tell how many processors they used.
+const SHORTEST_MS: f64 = 100.0;
 
 /// An execution that is about to start.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +33,7 @@ pub struct Coming<'a> {
     pub branch: Option<&'a str>,
     /// The time, milliseconds since 1970.
     pub now_ms: i64,
-    /// Its steps, each with the bytes of its inputs; NaN where unknown.
+    /// Its steps, each with the bytes of its inputs; NaN where unknown. A name may come several times.
     pub steps: Vec<(&'a str, f64)>,
 }
 
@@ -36,13 +44,24 @@ pub struct Foreseen {
     pub duration_ms: Option<Interval>,
     /// The odds that it fails; only of steps that passed or failed before.
     pub failure: Option<Odds>,
+    /// Processors that it keeps busy, as the median of its latest attempts.
+    pub cpus: Option<f64>,
+}
+
+/// What is foreseen of an execution.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Foresight {
+    /// Its steps, in the order in which they were asked about.
+    pub steps: Vec<Foreseen>,
+    /// The odds that of two attempts of the workflow the one that was predicted to be longer was; absent without any.
+    pub order: Option<Odds>,
 }
 
 /// Returns what is foreseen of each step of a coming execution, from a history of its repository alone.
 ///
 /// This is the replay of `meow score` with the coming attempts at its end, so that a plan says what a later replay will
 /// say it could have. Of a history longer than 50,000 attempts the latest are lived through.
-pub fn foresee<'a>(history: &History, coming: &Coming<'a>) -> BTreeMap<&'a str, Foreseen> {
+pub fn foresee(history: &History, coming: &Coming) -> Foresight {
     let mut trace = Trace::of(history, &[]);
     let excess = trace.attempts.len().saturating_sub(LIVED);
     trace.attempts.drain(..excess);
@@ -73,18 +92,38 @@ pub fn foresee<'a>(history: &History, coming: &Coming<'a>) -> BTreeMap<&'a str, 
         let counts = known.workflow == workflow && known.attempt == 1 && came.outcome != Outcome::Cancelled;
         *tried.entry(known.step).or_default() += u64::from(counts);
     }
+    let busy = busy(history, coming.workflow);
     let lived = trace.attempts.len();
     for (step, inputs_bytes) in &coming.steps {
         let known = at_start(&mut trace, step, *inputs_bytes);
         trace.attempts.push((known, Came { duration_ms: f64::NAN, outcome: Outcome::Cancelled }));
     }
     let said = trace.replay(&mut Forecaster::default());
-    let asked = trace.attempts[lived..].iter().zip(&said[lived..]).zip(&coming.steps);
-    asked
-        .map(|(((known, _), said), (step, _))| {
-            let n = tried.get(&known.step).copied().unwrap_or(0);
-            let failure = said.failure.filter(|_| n > 0).map(|mean| odds_around(mean, n));
-            (*step, Foreseen { duration_ms: said.duration_ms, failure })
-        })
-        .collect()
+    let asked = trace.attempts[lived..].iter().zip(&said[lived..]);
+    let steps = asked.map(|((known, _), said)| {
+        let n = tried.get(&known.step).copied().unwrap_or(0);
+        let failure = said.failure.filter(|_| n > 0).map(|mean| odds_around(mean, n));
+        Foreseen { duration_ms: said.duration_ms, failure, cpus: busy.get(&known.step).and_then(|all| median(all)) }
+    });
+    Foresight { steps: steps.collect(), order: order(&trace, &said, workflow) }
+}
+
+/// Returns how many processors each step of a workflow kept busy in its latest attempts that passed.
+fn busy(history: &History, workflow: &str) -> BTreeMap<Name, Vec<f64>> {
+    let (attempts, executions) = (&history.attempts, &history.executions);
+    let workflow = history.names.find(workflow);
+    let mut busy: BTreeMap<Name, Vec<(i64, f64)>> = BTreeMap::new();
+    for row in 0..attempts.len() {
+        let place = attempts.execution[row] as usize;
+        let (duration_ms, used) = (attempts.duration_ms[row], attempts.cpu_ms[row] / attempts.duration_ms[row]);
+        let counts = Some(executions.workflow[place]) == workflow && attempts.outcome[row] == Outcome::Passed;
+        if counts && duration_ms >= SHORTEST_MS && used.is_finite() {
+            busy.entry(attempts.step[row]).or_default().push((executions.started_ms[place], used));
+        }
+    }
+    let latest = |mut all: Vec<(i64, f64)>| {
+        all.sort_by_key(|(started, _)| *started);
+        all.iter().rev().take(LATEST).map(|(_, used)| *used).collect()
+    };
+    busy.into_iter().map(|(step, all)| (step, latest(all))).collect()
 }

@@ -29,7 +29,8 @@ pub fn hints(pattern: &WorkflowPattern, machine: &str) -> Hints {
             chosen.insert(StepId(step.step.clone()), step);
         }
     }
-    let mut hints = Hints { steps: chosen.into_iter().map(|(step, pattern)| (step, hint(pattern))).collect() };
+    let steps = chosen.into_iter().map(|(step, pattern)| (step, hint(pattern))).collect();
+    let mut hints = Hints { steps, order: None };
     for step in pattern.steps.iter().filter(|step| step.machine.as_deref() == Some(machine)) {
         if let (Some(hint), Some(next)) = (hints.steps.get_mut(&StepId(step.step.clone())), step.next_ms) {
             hint.duration_ms = Some(next);
@@ -44,6 +45,7 @@ fn hint(pattern: &Pattern) -> StepHint {
         failure: pattern.failure,
         retry_pays: retry_pays(pattern),
         peak_memory_bytes: pattern.memory_bytes.map(whole),
+        cpus: None,
         inputs_bytes: None,
         timeout_ms: time_limit_ms(pattern).map(whole),
     }

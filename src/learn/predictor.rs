@@ -9,13 +9,15 @@ use super::kin::{Kin, Said};
 use super::line::Line;
 use super::machines::{Machines, Own};
 use super::mixture::{Losses, Manner, Pooled};
+use super::near::Near;
 use super::replay::{Came, Known, Predicted, Predictor};
 use crate::plan::Interval;
 use crate::record::Outcome;
 use crate::scan::Name;
 
-/// The experts on plain values, the same on values freed of their machines, and four lines in the size of inputs.
-const VOICES: usize = 2 * EXPERTS + 4;
+/// The experts on plain values, the same on values freed of their machines, four lines in the size of inputs, and what
+/// inputs of about this size took.
+const VOICES: usize = 2 * EXPERTS + 5;
 
 /// How voices are weighed; their loss is the absolute error in the logarithm.
 const MANNER: Manner = Manner { own: 10.0, sharpness: 15.0, cap: 5.0, slowest: 0.05 };
@@ -60,6 +62,7 @@ struct Series {
     losses: Losses<VOICES>,
     machines: Own<Sizes>,
     sizes: Sizes,
+    near: Near,
     mistakes: Mistakes,
 }
 
@@ -180,6 +183,7 @@ impl Forecaster {
         let own = series.machines.entry(known.machine);
         if let Some(size) = size(known) {
             series.sizes.add(size, (value - offset).exp());
+            series.near.add(size.ln(), value - offset);
             if let Some((.., sizes)) = own {
                 sizes.add(size, duration);
             }
@@ -204,7 +208,7 @@ impl Series {
         self.latest.iter().map(|(value, machine)| value - own(*machine) + offset).collect()
     }
 
-    /// Lets the lines speak: over all machines with the machine's offset, and the machine's own.
+    /// Lets the lines speak, over all machines with the machine's offset and the machine's own, and the neighbours.
     fn lines(&self, size: f64, machine: Option<Name>, offset: f64, voices: &mut [f64; VOICES]) {
         let values = self.latest.iter().map(|(value, _)| *value);
         let (low, high) = (
@@ -213,7 +217,8 @@ impl Series {
         );
         let all = self.sizes.at(size).map(|said| said.map(|said| said + offset));
         let own = self.machines.get(machine).map_or([None; 2], |sizes| sizes.at(size));
-        let said = [all[0], all[1], own[0].or(all[0]), own[1].or(all[1])];
+        let near = self.near.at(size.ln()).map(|said| said + offset);
+        let said = [all[0], all[1], own[0].or(all[0]), own[1].or(all[1]), near];
         for (voice, said) in voices[2 * EXPERTS..].iter_mut().zip(said) {
             *voice = said.map_or(*voice, |said| said.clamp(low, high));
         }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
-use super::Limits;
-use super::hints::{Hints, StepHint};
+use super::hints::{Hints, Odds, StepHint};
 use super::policy::{self, Policy};
 use super::predict::{self, Prediction};
+use super::{Limits, capacity};
 use crate::error::{Error, Result};
 use crate::workflow::{Step, StepId, Workflow};
 
@@ -43,6 +43,8 @@ pub struct Plan {
     pub critical_path: Vec<StepIndex>,
     /// Which of several ready steps starts first.
     pub policy: Policy,
+    /// The odds that of two attempts the one that was predicted to be longer was, by the back-test; absent without one.
+    pub order_odds: Option<Odds>,
     /// Attempts that may run at once, at least 1.
     pub slots: u32,
     /// Processors that steps declaring some share.
@@ -82,9 +84,9 @@ pub struct PlannedStep {
     pub tried: u32,
     /// How long an attempt may take.
     pub timeout: Option<TimeLimit>,
-    /// Processors it keeps busy, as declared.
+    /// Processors it keeps busy: declared; else learnt where it is more than one, which a slot stands for.
     pub cpus: f64,
-    /// Memory it needs in bytes: declared, else learnt, else 0.
+    /// Memory it needs in bytes: declared, else learnt, else typical of the workflow's other steps, else 0.
     pub memory_bytes: u64,
 }
 
@@ -197,6 +199,7 @@ impl Plan {
             step.remaining_ms = remaining_ms;
         }
         policy::rank(self, &assumed);
+        self.policy = policy::trusted(self);
         self.critical_path = self.longest_path();
         self.prediction = predict::predict(self);
     }
@@ -227,6 +230,12 @@ fn typical_ms(steps: &[PlannedStep]) -> f64 {
     }
 }
 
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "memory stays far below 2^53 bytes"
+)]
 pub(super) fn build(workflow: &Workflow, hints: &Hints, limits: &Limits) -> Result<Plan> {
     let mut places = BTreeMap::new();
     for (at, step) in workflow.steps.iter().enumerate() {
@@ -256,6 +265,11 @@ pub(super) fn build(workflow: &Workflow, hints: &Hints, limits: &Limits) -> Resu
             steps[need.at()].dependents.push(StepIndex::new(at));
         }
     }
+    let known: Vec<f64> = steps.iter().filter_map(|step| Some(step.hint.peak_memory_bytes? as f64)).collect();
+    let typical = capacity::quantile(known, 5) as u64;
+    for step in steps.iter_mut().filter(|step| step.memory_bytes == 0 && step.skip.is_none()) {
+        step.memory_bytes = typical;
+    }
     let (order, waves) = order(&workflow.name, &steps)?;
     let slots = limits.slots.max(1);
     Ok(Plan {
@@ -265,6 +279,7 @@ pub(super) fn build(workflow: &Workflow, hints: &Hints, limits: &Limits) -> Resu
         waves,
         critical_path: Vec::new(),
         policy: Policy::Learned,
+        order_odds: hints.order,
         slots,
         cpus: limits.cpus.unwrap_or_else(|| f64::from(slots)),
         memory_bytes: limits.memory_bytes,
@@ -272,6 +287,11 @@ pub(super) fn build(workflow: &Workflow, hints: &Hints, limits: &Limits) -> Resu
         locks,
         prediction: Prediction::default(),
     })
+}
+
+/// Returns how many whole processors a step keeps busy, where it is several.
+fn several(cpus: f64) -> Option<f64> {
+    Some(cpus.round()).filter(|cpus| *cpus >= 2.0)
 }
 
 fn planned(step: &Step, needs: Vec<StepIndex>, locks: Vec<usize>, hint: StepHint) -> PlannedStep {
@@ -294,7 +314,7 @@ fn planned(step: &Step, needs: Vec<StepIndex>, locks: Vec<usize>, hint: StepHint
         rank: 0,
         tried: 0,
         timeout: declared.or(learnt),
-        cpus: step.resources.cpu.unwrap_or(0.0),
+        cpus: step.resources.cpu.or_else(|| several(hint.cpus?)).unwrap_or(0.0),
         memory_bytes: step.resources.memory_bytes.or(hint.peak_memory_bytes).unwrap_or(0),
         hint,
         step: step.clone(),
@@ -357,6 +377,8 @@ pub(super) mod tests {
                 locks: Vec::new(),
                 env: BTreeMap::new(),
                 inputs: Vec::new(),
+                inputs_bytes: None,
+                series: None,
                 undo: None,
                 confinement: crate::workflow::Confinement::default(),
             }
@@ -376,7 +398,7 @@ pub(super) mod tests {
             let duration_ms = Some(Interval { p10: p50, p50, p90: p50, n: 9 });
             (StepId(id.to_owned()), StepHint { duration_ms, ..StepHint::default() })
         };
-        Hints { steps: known.iter().map(hint).collect() }
+        Hints { steps: known.iter().map(hint).collect(), order: None }
     }
 
     pub fn limits(slots: u32) -> Limits {
@@ -439,6 +461,45 @@ pub(super) mod tests {
         check(&[], Some("b"), "b c");
         let wrong = Selection { only: vec!["x".to_owned()], ..Selection::default() };
         assert_eq!(whole.select(&wrong).expect_err("unknown").hint_text(), Some("its steps: a, b, c, d"));
+    }
+
+    #[test]
+    fn budgets_are_declared_learnt_or_typical() {
+        let mut workflow = workflow(&["declared", "large", "small", "unknown"]);
+        workflow.steps[0].resources = Resources { cpu: Some(1.5), memory_bytes: Some(7) };
+        let mut hints = Hints::default();
+        for (step, cpus, memory) in [("declared", 4.0, 900), ("large", 2.6, 500), ("small", 1.2, 300)] {
+            let hint = hints.steps.entry(StepId(step.to_owned())).or_default();
+            (hint.cpus, hint.peak_memory_bytes) = (Some(cpus), Some(memory));
+        }
+        let plan = plan(&workflow, &hints, &limits(2)).expect("a plan");
+        let found: Vec<_> = plan.steps.iter().map(|step| (step.cpus, step.memory_bytes)).collect();
+        assert_eq!(found, [(1.5, 7), (3.0, 500), (0.0, 300), (0.0, 500)]);
+    }
+
+    #[test]
+    fn orders_follow_durations_only_where_they_are_trusted() {
+        let odds = |low| Some(Odds { mean: 0.6, low, high: 0.9, n: 40 });
+        for (known, order, policy) in [
+            (&[][..], None, Policy::Fifo),
+            (&[("a", 5.0)], None, Policy::Learned),
+            (&[("a", 5.0)], odds(0.51), Policy::Learned),
+            (&[("a", 5.0)], odds(0.5), Policy::Fifo),
+        ] {
+            let hints = Hints { order, ..medians(known) };
+            assert_eq!(plan(&workflow(&["a", "b"]), &hints, &limits(1)).expect("a plan").policy, policy, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn of_equals_the_one_that_may_fail_starts_first() {
+        let mut hints = medians(&[("a", 5.0), ("b", 5.0), ("c", 5.0)]);
+        for (step, mean) in [("b", 0.1), ("c", 0.4)] {
+            let odds = Odds { mean, low: 0.0, high: 1.0, n: 40 };
+            hints.steps.entry(StepId(step.to_owned())).or_default().failure = Some(odds);
+        }
+        let plan = plan(&workflow(&["a", "b", "c"]), &hints, &limits(1)).expect("a plan");
+        assert_eq!(plan.steps.iter().map(|step| step.rank).collect::<Vec<_>>(), [2, 1, 0]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use crate::workflow::StepId;
 pub struct Hints {
     /// By step; a step that is absent is unknown.
     pub steps: BTreeMap<StepId, StepHint>,
+    /// The odds that of two attempts the one that was predicted to be longer was, by the back-test; absent without one.
+    pub order: Option<Odds>,
 }
 
 /// What is known beforehand about one step.
@@ -24,6 +26,8 @@ pub struct StepHint {
     pub retry_pays: Option<Odds>,
     /// Memory to set aside for an attempt, in bytes: it will seldom need more.
     pub peak_memory_bytes: Option<u64>,
+    /// Processors that an attempt keeps busy on average.
+    pub cpus: Option<f64>,
     /// Bytes of its declared inputs, measured before the start.
     pub inputs_bytes: Option<u64>,
     /// A learnt time limit in milliseconds, never below the floor; absent with few samples.

@@ -207,6 +207,8 @@ mod tests {
             locks: Vec::new(),
             env: BTreeMap::new(),
             inputs: Vec::new(),
+            inputs_bytes: None,
+            series: None,
             undo: None,
             confinement: crate::workflow::Confinement::default(),
         }
@@ -225,7 +227,7 @@ mod tests {
             failure: Some(Odds { mean: 0.25, low: 0.1, high: 0.4, n: 4 }),
             ..StepHint::default()
         };
-        let hints = Hints { steps: BTreeMap::from([(StepId("test".to_owned()), hint)]) };
+        let hints = Hints { steps: BTreeMap::from([(StepId("test".to_owned()), hint)]), order: None };
         let plan = plan(&workflow, &hints, &Limits::default()).expect("a plan");
         let execution = Execution {
             id: ExecutionId::from_bytes([1; 12]),

@@ -178,6 +178,8 @@ fn step(filler: &mut Filler<'_>, draft: &Draft, outer: &Confinement) -> Result<S
         retry: draft.retry.clone(),
         resources: draft.resources,
         locks: draft.locks.clone(),
+        inputs_bytes: draft.inputs_bytes,
+        series: draft.series.clone(),
         inputs: draft.inputs.iter().map(|pattern| input(filler, draft, pattern)).collect::<Result<_>>()?,
         env,
         undo: filled(filler, draft, draft.undo.as_ref(), Use::Command)?,

@@ -60,6 +60,8 @@ pub(super) struct Draft {
     pub resources: Resources,
     pub locks: Vec<String>,
     pub inputs: Vec<At<String>>,
+    pub inputs_bytes: Option<u64>,
+    pub series: Option<String>,
     pub env: BTreeMap<String, At<String>>,
     pub undo: Option<At<String>>,
     pub confinement: Confinement,
@@ -114,6 +116,8 @@ Done when: {acceptance}",
             resources: resources(table)?,
             locks: locks(table)?,
             inputs: inputs(table)?,
+            inputs_bytes: stated_bytes(table)?,
+            series: series(table)?,
             env: environment(table)?,
             undo: placed(table, "undo")?,
             confinement: confinement::read(table)?,
@@ -181,6 +185,20 @@ fn command(table: &Table<'_, '_>) -> Result<Option<At<String>>> {
             .hint("leave `run` out for a manual step"));
     }
     Ok(command)
+}
+
+/// Returns the bytes of the inputs, as the program that wrote the file knew them.
+fn stated_bytes(table: &Table<'_, '_>) -> Result<Option<u64>> {
+    const KEY: &str = "meow.inputs_bytes";
+    let Some(metadata) = table.table("metadata")? else { return Ok(None) };
+    let Some(text) = metadata.scalar(KEY)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| metadata.wrong(KEY, "is no number of bytes"))
+}
+
+/// Returns what the step is an instance of: a step that never ran takes as long as others of its series did.
+fn series(table: &Table<'_, '_>) -> Result<Option<String>> {
+    let series = table.table("metadata")?.map(|metadata| metadata.text("meow.series")).transpose()?.flatten();
+    Ok(series.filter(|series| !series.is_empty()))
 }
 
 fn condition(table: &Table<'_, '_>) -> Result<Option<At<Condition>>> {

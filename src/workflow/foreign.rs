@@ -57,6 +57,8 @@ pub(super) fn convoy(root: &Table<'_, '_>) -> Result<Vec<Draft>> {
             resources: super::Resources::default(),
             locks: Vec::new(),
             inputs: Vec::new(),
+            inputs_bytes: None,
+            series: None,
             env: std::collections::BTreeMap::new(),
             undo: None,
             confinement: super::Confinement::default(),

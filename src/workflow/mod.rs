@@ -85,6 +85,10 @@ pub struct Step {
     pub locks: Vec<String>,
     /// What the step reads, as patterns of paths below the project's root: its size tells how long the step takes.
     pub inputs: Vec<String>,
+    /// The bytes of its inputs, where the file states them: `"meow.inputs_bytes"` in the metadata.
+    pub inputs_bytes: Option<u64>,
+    /// What it is an instance of, where the file states it: `"meow.series"` in the metadata.
+    pub series: Option<String>,
     /// Variables set in the command's environment.
     pub env: BTreeMap<String, String>,
     /// The command that takes this step back when the execution fails.

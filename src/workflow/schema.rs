@@ -107,7 +107,10 @@ fn step_key(key: &str) -> Option<(Value, &'static str)> {
         }
         "undo" => (text(), "The command that takes this step back when the execution fails."),
         "condition" => (text(), "`a == b`, `a != b`, `a` or `!a`; the step is left out where it does not hold."),
-        "metadata" => (json!({ "type": "object" }), "For other tools; `\"meow.run\"` in it is the command."),
+        "metadata" => (
+            json!({ "type": "object" }),
+            "For other tools; in it `\"meow.run\"` is the command, `\"meow.series\"` what the step is an instance of, and `\"meow.inputs_bytes\"` the size of its inputs.",
+        ),
         other => return confinement_key(other),
     })
 }

@@ -127,7 +127,7 @@ fn a_plan_says_what_the_replay_says() {
                 now_ms: known.started_us / 1000,
                 steps: vec![(step, f64::NAN)],
             };
-            let foreseen = meow::learn::foresee(&before, &coming)[step];
+            let foreseen = meow::learn::foresee(&before, &coming).steps[0];
             assert_eq!(foreseen.duration_ms, said[first].duration_ms, "seed {seed}, execution {id}");
             if let Some(odds) = foreseen.failure {
                 assert_eq!(Some(odds.mean), said[first].failure, "seed {seed}, execution {id}");

@@ -97,3 +97,52 @@ fn learnt_durations_are_sampled_and_a_target_is_met() {
         "the plan of the real run says the same: {predicted} {simulated}"
     );
 }
+
+/// Returns a project whose history has `runs` attempts of the series `work`, which take `took(bytes)` milliseconds, and a
+/// workflow of six such steps, the largest last, with the file of their true durations.
+fn series(took: fn(u32, u32) -> u32) -> Space {
+    let space = Space::repository();
+    let mut rows = String::new();
+    for run in 0..60 {
+        let bytes = 1000 * (1 + run * 7 % 10);
+        rows.push_str(&format!(
+            "{{\"execution\":\"e{run}\",\"workflow\":\"app\",\"step\":\"work\",\"attempt\":1,\"started_at\":\"2025-11-01T00:{run:02}:00Z\",\"duration_ms\":{},\"outcome\":\"passed\",\"inputs_bytes\":{bytes}}}\n",
+            took(run, bytes)
+        ));
+    }
+    space.write("history.jsonl", &rows);
+    space.meow_ok(&["import", "jsonl", "history.jsonl"]);
+    let (mut workflow, mut durations) = ("formula = \"app\"\n".to_owned(), "step,duration_ms\n".to_owned());
+    for (place, size) in [2, 2, 2, 2, 2, 8].into_iter().enumerate() {
+        workflow.push_str(&format!(
+            "[[steps]]\nid = \"w{place}\"\nrun = \"true\"\n[steps.metadata]\n\"meow.series\" = \"work\"\n\"meow.inputs_bytes\" = \"{}\"\n",
+            1000 * size
+        ));
+        durations.push_str(&format!("w{place},{}\n", 1000 * size));
+    }
+    space.write(".meow/workflows/app.toml", &workflow);
+    space.write("took.csv", &durations);
+    space
+}
+
+#[test]
+fn steps_of_a_series_are_ordered_by_the_size_of_their_inputs() {
+    let space = series(|_, bytes| bytes);
+    let span = |policy: &str| {
+        let page = simulated(&space, &["app", "-j", "2", "--durations", "took.csv", "--policy", policy]);
+        page["slots"][0]["makespan_ms"].as_f64().expect("ms")
+    };
+    assert_eq!((span("fifo"), span("learned"), span("true")), (12_000.0, 10_000.0, 10_000.0));
+    let plan: Value = serde_json::from_str(&space.meow_ok(&["execute", "app", "--dry-run", "--json"])).expect("JSON");
+    assert_eq!(plan["policy"], "learned");
+}
+
+#[test]
+fn predictions_that_tell_nothing_decide_nothing() {
+    // Durations that have nothing to do with the sizes.
+    let space = series(|run, _| 1000 + 4099 * (run * run * 31 % 17) % 3571);
+    let text = space.meow_ok(&["execute", "app", "--dry-run"]);
+    assert!(text.contains("first come, first served: of two attempts, predictions told the longer one in"), "{text}");
+    let plan: Value = serde_json::from_str(&space.meow_ok(&["execute", "app", "--dry-run", "--json"])).expect("JSON");
+    assert_eq!(plan["policy"], "fifo");
+}

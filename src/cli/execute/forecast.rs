@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::plan::{Interval, Plan, PlannedStep, StepIndex};
+use crate::plan::{Interval, Plan, PlannedStep, Policy, StepIndex};
 use crate::redact::inert;
 use crate::report::format::{count, duration as time, percent};
 
@@ -39,6 +39,13 @@ pub(super) fn text(plan: &Plan) -> String {
         for &index in wave {
             text.push_str(&format!("  {}\n", step(plan, &plan.steps[index.at()])));
         }
+    }
+    if let Some(odds) = plan.order_odds.filter(|_| plan.policy == Policy::Fifo) {
+        text.push_str(&format!(
+            "\nfirst come, first served: of two attempts, predictions told the longer one in {} of {} pairs\n",
+            percent(odds.mean),
+            odds.n
+        ));
     }
     if !plan.critical_path.is_empty() {
         text.push_str(&format!("\ncritical path: {}\n", path(plan, &plan.critical_path)));
@@ -100,6 +107,7 @@ pub(super) fn json(plan: &Plan) -> String {
         "schema_version": 1,
         "workflow": plan.workflow,
         "slots": plan.slots,
+        "policy": plan.policy,
         "waves": plan.waves.iter().map(|wave| wave.iter().map(id).collect::<Vec<_>>()).collect::<Vec<_>>(),
         "critical_path": plan.critical_path.iter().map(id).collect::<Vec<_>>(),
         "predicted": {

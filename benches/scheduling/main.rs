@@ -1,0 +1,22 @@
+//! What learnt durations are worth to the order of steps, on recorded DAG runs.
+//!
+//! `cargo bench --bench scheduling` simulates; `../shared/data/wfinstances.jsonl.gz` has to be there.
+#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench reads files and prints")]
+
+mod instances;
+mod score;
+
+use std::path::Path;
+
+fn main() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/wfinstances.jsonl.gz");
+    let mut apps = instances::read(&file);
+    // The names of applications may be given, to look at these alone.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    apps.retain(|app, _| wanted.is_empty() || wanted.contains(app));
+    if apps.is_empty() {
+        println!("nothing to simulate: {} is not there", file.display());
+        return;
+    }
+    score::table(&apps);
+}
