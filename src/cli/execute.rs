@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::machine::Machine;
+use super::machine::{self, Machine};
 use super::project::Project;
 use super::terminal::Terminal;
 use super::trust::gate;
 use super::{Context, foresight, sandbox, workflows};
 use crate::error::{Error, Kind, Result};
-use crate::execute::{Event, ExecutionOutcome, Options, Stop, execute};
+use crate::execute::{Event, ExecutionOutcome, Options, Shared, Stop, execute};
 use crate::git::Repository;
 use crate::plan::{Limits, Plan, PlannedStep, Selection, Skip, plan};
 use crate::record::{ExecutionId, PARTIAL};
@@ -205,6 +205,7 @@ fn perform(
         grace: GRACE,
         sandbox,
         sandbox_floor: sandbox::floor(context),
+        shared: shared(args, context, plan),
         ask: args.manual.then(|| Arc::new(ask) as _),
     };
     let mut summary = Summary::new(plan, id);
@@ -245,6 +246,23 @@ fn perform(
         ExecutionOutcome::Failed | ExecutionOutcome::Cancelled => 1,
     };
     Ok((outcome, code))
+}
+
+/// Returns how executions share this machine. A number of slots that was typed is obeyed, whatever others use; they see it.
+fn shared(args: &Args, context: &Context, plan: &Plan) -> Option<Shared> {
+    let settings = &context.settings;
+    let folder = match (&settings.runtime, &settings.state) {
+        (Some(runtime), _) => runtime.join("executions"),
+        // A home folder may be shared by machines.
+        (None, Some(state)) => state.join(format!("executions-{}", machine::boot())),
+        (None, None) => return None,
+    };
+    Some(Shared {
+        folder,
+        slots: Machine::here().cores.max(plan.slots),
+        keeps: args.slots.is_none(),
+        parent: settings.parent.clone(),
+    })
 }
 
 /// Returns the folder for the output of the steps, and whether it is a temporary one: without a repository, or where its

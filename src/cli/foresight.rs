@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::history::normed;
 use super::project::Project;
 use super::{Context, identity};
-use crate::learn::{self, Coming, Foresight, WorkflowPattern};
+use crate::learn::{self, Coming, Foreseen, Foresight, WorkflowPattern};
 use crate::plan::{Hints, StepHint};
 use crate::scan;
 use crate::store;
@@ -84,8 +84,7 @@ fn whole(bytes: u64) -> f64 {
 fn foreseen(mut hints: Hints, workflow: &Workflow, foresight: &Foresight) -> Hints {
     for (step, said) in workflow.steps.iter().zip(foresight.steps.chunks(2)) {
         let [own, series] = said else { continue };
-        let (duration_ms, failure) = (own.duration_ms.or(series.duration_ms), own.failure.or(series.failure));
-        let cpus = own.cpus.or(series.cpus);
+        let Foreseen { duration_ms, failure, cpus, .. } = *if own.n == 0 && series.n > 0 { series } else { own };
         if duration_ms.is_some() || failure.is_some() || cpus.is_some() {
             let hint = hints.steps.entry(step.id.clone()).or_default();
             hint.duration_ms = duration_ms.or(hint.duration_ms);

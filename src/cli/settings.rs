@@ -85,6 +85,10 @@ pub struct Settings {
     pub state: Option<PathBuf>,
     /// The user's own folder for settings.
     pub config: Option<PathBuf>,
+    /// The user's own folder for what lasts as long as the machine runs: which executions use it.
+    pub runtime: Option<PathBuf>,
+    /// The execution that this program is a step of, from `MEOW_EXECUTION`.
+    pub parent: Option<String>,
     /// The user's home folder.
     pub home: Option<PathBuf>,
     /// The key of hashed names.
@@ -160,6 +164,8 @@ impl Settings {
             state: path("XDG_STATE_HOME")
                 .or_else(|| home.as_ref().map(|home| home.join(".local/state")))
                 .map(|state| state.join("meow")),
+            runtime: path("XDG_RUNTIME_DIR").map(|runtime| runtime.join("meow")),
+            parent: text("MEOW_EXECUTION"),
             home,
             key: value("key"),
             // Relative ones count from the folder in which git started the hook.

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use super::event::{Ending, Event, ExecutionOutcome, Usage};
 use super::launch::Launcher;
+use super::ledger::{self, Ledger, Use};
 use super::outlet::Outlets;
 use super::{Options, Stop};
 use crate::clock::Clock;
@@ -54,6 +55,9 @@ pub(super) struct Drive<'a> {
 /// What the threads share.
 struct State<'a> {
     dispatcher: Dispatcher<'a>,
+    /// What this execution and others use of the machine.
+    ledger: Option<Ledger>,
+    held_back: bool,
     running: BTreeMap<u32, Running>,
     /// Attempts that have their slot and wait for a thread.
     starts: VecDeque<Start>,
@@ -97,6 +101,9 @@ impl<'a> Drive<'a> {
         stop.wake(wake.clone());
         let state = State {
             dispatcher: Dispatcher::new(plan, plan.slots, options.keep_going),
+            // Trouble with the account of the machine means going by oneself.
+            ledger: options.shared.as_ref().and_then(|shared| Ledger::open(shared, &options.execution).ok()),
+            held_back: false,
             running: BTreeMap::new(),
             starts: VecDeque::new(),
             idle: 0,
@@ -164,7 +171,8 @@ impl<'a> Drive<'a> {
                 return self.tell();
             }
             let due = state.dispatcher.next_due_ms().map(|due| self.began + Duration::from_millis(due));
-            state.alarm = state.running.values().filter_map(Running::alarm).chain(due).min();
+            let again = state.held_back.then(|| self.clock.elapsed() + ledger::AGAIN);
+            state.alarm = state.running.values().filter_map(Running::alarm).chain(due).chain(again).min();
             let alarm = state.alarm;
             drop(state);
             self.tell();
@@ -197,12 +205,29 @@ impl<'a> Drive<'a> {
 
     /// Takes from the dispatcher what can start now.
     fn fill(&self, state: &mut State) {
+        if let Some(ledger) = &mut state.ledger {
+            let share = ledger.share(self.clock.elapsed());
+            state.dispatcher.allow(share.running, share.others_memory_bytes);
+        }
         while let Some(start) = state.dispatcher.next(self.now_ms()) {
             state.starts.push_back(start);
         }
         for (step, reason) in state.dispatcher.take_skipped() {
             self.skipped(state, step, reason);
         }
+        self.account(state);
+    }
+
+    /// Writes down what this execution uses of the machine; wakes the first thread where it has to look again.
+    fn account(&self, state: &mut State) {
+        let Some(ledger) = &mut state.ledger else { return };
+        let wants = state.dispatcher.is_held_back();
+        let running = u32::try_from(state.dispatcher.running()).unwrap_or(u32::MAX);
+        ledger.write(Use { running, memory_bytes: state.dispatcher.memory_bytes(), wants });
+        if wants && !std::mem::replace(&mut state.held_back, wants) {
+            self.look();
+        }
+        state.held_back = wants;
     }
 
     /// Finds threads for the attempts that wait; `own` of them the caller takes itself.

@@ -6,6 +6,7 @@ mod drive;
 pub mod event;
 mod foreground;
 mod launch;
+mod ledger;
 mod limits;
 pub mod log;
 mod metrics;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use event::{Ending, Event, ExecutionOutcome, Resource, Usage};
 pub use foreground::{Around, foreground};
+pub use ledger::Shared;
 pub use sandbox::Sandbox;
 pub use stop::Stop;
 
@@ -52,6 +54,8 @@ pub struct Options {
     pub sandbox: Option<Sandbox>,
     /// The least that holds for every step.
     pub sandbox_floor: workflow::Sandbox,
+    /// The machine as executions share it; without it this one goes by itself.
+    pub shared: Option<Shared>,
     /// Asks a person whether a manual step is done; without it a manual step fails.
     pub ask: Option<Ask>,
 }

@@ -40,6 +40,8 @@ pub struct Coming<'a> {
 /// What is foreseen of the first attempt of a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Foreseen {
+    /// Attempts of the step itself that it rests on; without any, what is said comes from its kin.
+    pub n: u64,
     /// How long it runs where it passes, in milliseconds.
     pub duration_ms: Option<Interval>,
     /// The odds that it fails; only of steps that passed or failed before.
@@ -103,7 +105,7 @@ pub fn foresee(history: &History, coming: &Coming) -> Foresight {
     let steps = asked.map(|((known, _), said)| {
         let n = tried.get(&known.step).copied().unwrap_or(0);
         let failure = said.failure.filter(|_| n > 0).map(|mean| odds_around(mean, n));
-        Foreseen { duration_ms: said.duration_ms, failure, cpus: busy.get(&known.step).and_then(|all| median(all)) }
+        Foreseen { n, duration_ms: said.duration_ms, failure, cpus: busy.get(&known.step).and_then(|all| median(all)) }
     });
     Foresight { steps: steps.collect(), order: order(&trace, &said, workflow) }
 }

@@ -3,6 +3,8 @@
 //! Every operation costs O(log n) of the steps: what cannot start yet is parked on the very thing it waits for and
 //! woken with it, never scanned.
 
+mod allowance;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use std::time::Duration;
 use super::graph::{Plan, StepIndex};
 use super::policy::Policy;
 use crate::workflow::RetryOn;
+use allowance::Allowance;
 
 /// The longest wait before a retry, in milliseconds.
 const LONGEST_WAIT_MS: f64 = 600_000.0;
@@ -36,6 +39,7 @@ pub struct Dispatcher<'plan> {
     cpus: f64,
     memory_bytes: u64,
     running: usize,
+    allowance: Allowance,
     failed: usize,
     skipped: Vec<(StepIndex, String)>,
 }
@@ -130,6 +134,7 @@ impl<'plan> Dispatcher<'plan> {
             cpus: 0.0,
             memory_bytes: 0,
             running: 0,
+            allowance: Allowance::ALL,
             failed: 0,
             skipped: Vec::new(),
         };
@@ -151,7 +156,7 @@ impl<'plan> Dispatcher<'plan> {
             self.steps[step.at()].ready_ms = due_ms;
             self.ready.push(Reverse(self.rank(step)));
         }
-        while !self.free.is_empty() {
+        while !self.free.is_empty() && self.running < self.allowance.running {
             let Reverse(rank) = self.ready.pop()?;
             let step = self.ranks[rank as usize];
             if let Some(lock) = self.plan.steps[step.at()].locks.iter().copied().find(|&lock| self.held[lock]) {
@@ -300,7 +305,10 @@ impl<'plan> Dispatcher<'plan> {
         }
         let cpus = wanted.cpus <= 0.0 || self.cpus <= 0.0 || self.cpus + wanted.cpus <= self.plan.cpus;
         let memory = self.memory_bytes == 0
-            || self.plan.memory_bytes.is_none_or(|all| self.memory_bytes.saturating_add(wanted.memory_bytes) <= all);
+            || self.plan.memory_bytes.is_none_or(|all| {
+                let used = self.memory_bytes.saturating_add(self.allowance.others_memory_bytes);
+                used.saturating_add(wanted.memory_bytes) <= all
+            });
         cpus && memory && self.starved.peek().is_none_or(|first| rank < first.0)
     }
 

@@ -466,7 +466,7 @@ pub(super) mod tests {
     #[test]
     fn budgets_are_declared_learnt_or_typical() {
         let mut workflow = workflow(&["declared", "large", "small", "unknown"]);
-        workflow.steps[0].resources = Resources { cpu: Some(1.5), memory_bytes: Some(7) };
+        workflow.steps[0].resources = Resources { cpu: Some(1.5), memory_bytes: Some(7), ..Resources::default() };
         let mut hints = Hints::default();
         for (step, cpus, memory) in [("declared", 4.0, 900), ("large", 2.6, 500), ("small", 1.2, 300)] {
             let hint = hints.steps.entry(StepId(step.to_owned())).or_default();

@@ -46,6 +46,7 @@ mod scanning;
 mod schema;
 mod score;
 mod sealing;
+mod sharing;
 mod simulate;
 mod space;
 mod store;
