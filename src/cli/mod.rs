@@ -19,6 +19,7 @@ pub mod hooks;
 pub mod identity;
 pub mod import;
 pub mod init;
+pub mod insights;
 pub mod learn;
 pub mod list;
 pub mod log;
@@ -93,6 +94,7 @@ enum Command {
     /// Take what other tools recorded into this repository
     Import(import::Args),
     Init(init::Args),
+    Insights(insights::Args),
     Learn(learn::Args),
     List(list::Args),
     Log(log::Args),
@@ -180,6 +182,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Hooks(args) => hooks::run(args, context),
         Command::Import(args) => import::run(args, context),
         Command::Init(args) => init::run(args, context),
+        Command::Insights(args) => insights::run(args, context),
         Command::Learn(args) => learn::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Log(args) => log::run(args, context),

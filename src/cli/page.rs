@@ -68,13 +68,18 @@ pub enum Since {
 impl Since {
     /// Returns the history from then on.
     pub fn cut(self, history: History, context: &Context) -> History {
+        history.since(self.start_ms(context))
+    }
+
+    /// Returns the moment, in milliseconds since 1970.
+    pub fn start_ms(self, context: &Context) -> i64 {
         let now = context.settings.clock.now().as_millisecond();
-        history.since(match self {
+        match self {
             Self::Hours(hours) => now.saturating_sub(hours.saturating_mul(3_600_000)),
             Self::Day(day) => {
                 day.to_zoned(TimeZone::UTC).map_or(i64::MIN, |start| Timestamp::from(start).as_millisecond())
             }
-        })
+        }
     }
 }
 

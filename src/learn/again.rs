@@ -23,12 +23,20 @@ pub(crate) fn cores(machine: &str) -> Option<u32> {
     machine.split('-').find_map(|part| part.strip_suffix('c')?.parse().ok()).filter(|cores| *cores > 0)
 }
 
-/// Returns the plan of the graph that an execution with these `rows` had.
+/// Returns the memory of a machine class such as `linux-x86_64-8c-16g`, in bytes.
+pub(crate) fn memory_bytes(machine: &str) -> Option<f64> {
+    let gib: u32 = machine.split('-').find_map(|part| part.strip_suffix('g')?.parse().ok())?;
+    (gib > 0).then(|| f64::from(gib) * f64::from(1 << 30))
+}
+
+/// Returns the plan of the graph that an execution with these `rows` had, without one need of a step where that is given;
+/// the step then needs what that one needed.
 pub(crate) fn plan_of(
     history: &History,
     rows: Range<usize>,
     pattern: Option<(&WorkflowPattern, &str)>,
     slots: u32,
+    without: Option<(&str, &str)>,
 ) -> Option<Plan> {
     let attempts = &history.attempts;
     let text = |name| history.names.text(name);
@@ -37,6 +45,15 @@ pub(crate) fn plan_of(
         let id = text(attempts.step[row]);
         let needs = &attempts.needs_lists[attempts.needs[row] as usize];
         steps.entry(id).or_insert_with(|| step(id, needs.iter().map(|need| text(*need)).collect()));
+    }
+    if let Some((step, need)) = without {
+        let inherited = steps.get(need).map(|need| need.needs.clone()).unwrap_or_default();
+        if let Some(step) = steps.get_mut(step) {
+            step.needs.retain(|known| known.as_str() != need);
+            step.needs.extend(inherited);
+            step.needs.sort_unstable();
+            step.needs.dedup();
+        }
     }
     // Steps that were skipped left no attempt, and nobody waited for them.
     let known: Vec<StepId> = steps.values().map(|step| step.id.clone()).collect();

@@ -11,6 +11,7 @@ pub mod failure;
 pub mod flaky;
 mod foresee;
 pub mod hints;
+pub mod insight;
 mod kin;
 pub mod knowledge;
 mod line;
@@ -39,6 +40,7 @@ mod window;
 
 pub use foresee::{Coming, Foreseen, Foresight, foresee};
 pub use hints::{hints, time_limit_ms};
+pub use insight::{Insight, insights};
 pub use knowledge::{Flakiness, Knowledge, Pattern, Verdict, WorkflowPattern};
 pub use spread::median;
 pub use state::State;

@@ -165,9 +165,7 @@ impl Series {
             self.first_attempts += 1;
             self.first_failed += 1 - passed;
         }
-        let (started, id, _) = execution_moment(history, attempts.execution[row] as usize);
-        #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
-        let moment = (started.saturating_add(attempts.started_ms[row] as i64), id, attempts.attempt[row]);
+        let moment = attempt_moment(history, row);
         if attempts.attempt[row] == 1 {
             self.queue.add(moment, (attempts.started_ms[row] - attempts.ready_ms[row]).max(0.0));
         }
@@ -211,8 +209,16 @@ impl Series {
     }
 }
 
+/// Returns what orders an attempt among others.
+pub(crate) fn attempt_moment(history: &History, row: usize) -> Moment {
+    let attempts = &history.attempts;
+    let (started, id, _) = execution_moment(history, attempts.execution[row] as usize);
+    #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+    (started.saturating_add(attempts.started_ms[row] as i64), id, attempts.attempt[row])
+}
+
 /// Returns what an attempt ran on: its tree (its execution alone where that is unknown), command and machine class.
-fn inputs(history: &History, row: usize) -> Digest {
+pub(crate) fn inputs(history: &History, row: usize) -> Digest {
     let (attempts, executions) = (&history.attempts, &history.executions);
     let place = attempts.execution[row] as usize;
     let mut bytes = match executions.tree[place] {

@@ -32,7 +32,7 @@ fn finding(case: &Case) -> Option<Finding> {
     if slots == 0 || slots as usize >= steps {
         return None;
     }
-    let plan = plan_of(case.history, case.rows[latest].clone(), Some((case.pattern, machine)), slots)?;
+    let plan = plan_of(case.history, case.rows[latest].clone(), Some((case.pattern, machine)), slots, None)?;
     let alike = |execution: &usize| {
         executions.slots[*execution] == slots && executions.machine[*execution] == executions.machine[latest]
     };

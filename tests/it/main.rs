@@ -20,6 +20,7 @@ mod hooks;
 mod import;
 mod import_formats;
 mod init;
+mod insight;
 mod json;
 mod keeping;
 mod landing;

@@ -123,8 +123,8 @@ fn changes(trends: &[Trend]) -> Table {
             name(&trend.step),
             trend.machine.as_ref().map_or_else(|| words("–"), name),
             name(&trend.measure),
-            words(level(trend, trend.before)),
-            words(level(trend, trend.after)),
+            words(level(&trend.measure, trend.before)),
+            words(level(&trend.measure, trend.after)),
             words(change),
             words(told::p_value(trend.p_value)),
             words(trend.n.to_string()),
@@ -149,8 +149,9 @@ fn between(trend: &Trend) -> Line {
     line
 }
 
-fn level(trend: &Trend, value: f64) -> String {
-    match trend.measure.as_str() {
+/// Returns a level of a measure with its unit.
+pub(super) fn level(measure: &str, value: f64) -> String {
+    match measure {
         "duration_ms" => format::duration(value),
         "peak_memory_bytes" => format::bytes(value),
         "failed" => format::percent(value),

@@ -4,10 +4,13 @@ mod analysis;
 pub(super) mod comparison;
 mod executions;
 mod gate;
+mod insights;
 mod losses;
 
 use super::document::{Block, Line, Table, name, words};
 use super::losses::{Open, Skipped};
+
+pub(super) use insights::{sentence, sure};
 
 /// Returns the open recommendations as a table, or nothing where there is none.
 fn recommendations(open: &[Open]) -> Option<Block> {
