@@ -1,26 +1,32 @@
 //! `meow detect`: where a series of numbers changes.
 
 use std::fs;
-use std::io::Read;
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::Serialize;
 
 use super::Context;
 use crate::error::{Error, Result};
+use crate::learn::change::watch::Watch;
 use crate::learn::change::{Change, changes};
 use crate::report;
 
 /// Show where a series of numbers, one a line, changes
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  meow detect < numbers.txt\n  meow detect --format text build-seconds.txt\n\n\
+#[command(
+    after_help = "Examples:\n  meow detect < numbers.txt\n  tail -f numbers.txt | meow detect --online\n  meow detect --format text build-seconds.txt\n\n\
     A change is the 0-based place of the first number of a new segment; a segment is a level or a straight line. Its \
-    interval is of 90 %, its p-value counts all places where it might have been.")]
+    interval is of 90 %, its p-value counts all places where it might have been."
+)]
 pub struct Args {
     /// The file to read instead of stdin
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Take numbers as they come, and print each change of level once it is sure: one JSON object, or one line, each
+    #[arg(long)]
+    online: bool,
     /// The form of the result
     #[arg(long, value_enum, value_name = "FORM", default_value = "json")]
     format: Form,
@@ -49,6 +55,9 @@ struct Detection {
 /// # Errors
 /// The numbers cannot be read, a line is no finite number, or there is none.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    if args.online {
+        return online(args, context);
+    }
     let (origin, text) = read(args, context)?;
     let series = numbers(&text, &origin)?;
     let changes = changes(&series);
@@ -62,11 +71,42 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     Ok(0)
 }
 
+/// Watches numbers as they come; memory and time a number stay the same however many there were.
+fn online(args: &Args, context: &Context) -> Result<u8> {
+    let (origin, input): (String, Box<dyn BufRead>) = match &args.file {
+        Some(file) => {
+            let opened =
+                fs::File::open(context.settings.directory.join(file)).map_err(|error| unreadable(file, error))?;
+            (file.display().to_string(), Box::new(BufReader::new(opened)))
+        }
+        None => ("stdin".to_owned(), Box::new(std::io::stdin().lock())),
+    };
+    let mut watch = Watch::default();
+    let mut seen = 0;
+    for (at, line) in input.lines().enumerate() {
+        let line = line.map_err(|error| Error::request(format!("{origin} cannot be read as text")).cause(error))?;
+        let Some(value) = number(line.trim(), at + 1, &origin)? else { continue };
+        seen += 1;
+        if let Some(at) = watch.push(value) {
+            let told = if args.format == Form::Text {
+                format!("a change at {at}, sure after {seen} numbers")
+            } else {
+                serde_json::json!({ "schema_version": 1, "at": at, "seen": seen }).to_string()
+            };
+            context.terminal.result(&told)?;
+        }
+    }
+    Ok(0)
+}
+
+fn unreadable(file: &Path, error: std::io::Error) -> Error {
+    Error::request(format!("{} cannot be read", file.display())).cause(error)
+}
+
 fn read(args: &Args, context: &Context) -> Result<(String, String)> {
     if let Some(file) = &args.file {
         let path = context.settings.directory.join(file);
-        let text = fs::read_to_string(&path)
-            .map_err(|error| Error::request(format!("{} cannot be read", path.display())).cause(error))?;
+        let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
         return Ok((file.display().to_string(), text));
     }
     let mut text = String::new();
@@ -78,21 +118,26 @@ fn read(args: &Args, context: &Context) -> Result<(String, String)> {
 
 /// Returns the numbers of a text, one a line; empty lines are passed over.
 fn numbers(text: &str, origin: &str) -> Result<Vec<f64>> {
-    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim())).filter(|(_, line)| !line.is_empty());
-    let series = lines
-        .map(|(at, line)| {
-            let number = line.parse::<f64>().ok().filter(|number| number.is_finite());
-            number.ok_or_else(|| {
-                let shown: String = line.chars().take(40).collect();
-                Error::request(format!("{origin}, line {at}: `{}` is no finite number", shown.escape_debug()))
-                    .hint("give one number a line, such as 12.5; leave out what was not measured")
-            })
-        })
-        .collect::<Result<Vec<f64>>>()?;
+    let lines = text.lines().enumerate();
+    let series =
+        lines.filter_map(|(at, line)| number(line.trim(), at + 1, origin).transpose()).collect::<Result<Vec<f64>>>()?;
     if series.is_empty() {
         return Err(Error::request(format!("{origin} holds no number")).hint("give one number a line"));
     }
     Ok(series)
+}
+
+/// Returns the number of a line; `None` where the line is empty.
+fn number(line: &str, at: usize, origin: &str) -> Result<Option<f64>> {
+    if line.is_empty() {
+        return Ok(None);
+    }
+    let number = line.parse::<f64>().ok().filter(|number| number.is_finite());
+    number.map(Some).ok_or_else(|| {
+        let shown: String = line.chars().take(40).collect();
+        Error::request(format!("{origin}, line {at}: `{}` is no finite number", shown.escape_debug()))
+            .hint("give one number a line, such as 12.5; leave out what was not measured")
+    })
 }
 
 #[cfg(test)]

@@ -60,6 +60,9 @@ pub struct Pattern {
     /// How long the next attempt will run where it passes, in milliseconds: what plans go by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_ms: Option<Interval>,
+    /// Duration of failed attempts in milliseconds: time to failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_ms: Option<Interval>,
     /// Longest passed attempt in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub longest_ms: Option<f64>,

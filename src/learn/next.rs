@@ -31,7 +31,7 @@ pub(crate) fn next(state: &State) -> Vec<Next> {
     let mut found = vec![Next::new(); keys.len()];
     for places in projects.values() {
         let mut trace = trace(state, places.iter().map(|place| keys[*place]));
-        let mut forecaster = Forecaster::default();
+        let mut forecaster = Forecaster::of_durations();
         trace.replay(&mut forecaster);
         for place in places {
             let workflow = trace.names.intern(&keys[*place].1);

@@ -77,6 +77,7 @@ fn of_step(key: &(String, Option<String>), series: &Series, next: Option<Interva
         retries: series.retries,
         next_ms: next.zip(duration_ms).map(|(next, known)| rounded_interval(Interval { n: known.n, ..next })),
         duration_ms: duration_ms.map(rounded_interval),
+        failed_ms: predict(&series.failing.values()).map(rounded_interval),
         longest_ms: series.longest.map(rounded),
         failure: (series.first_attempts > 0).then(|| rounded_odds(odds(series.first_failed, series.first_attempts))),
         flakiness: series

@@ -41,14 +41,15 @@ const RUNNING: usize = 100_000;
 ///
 /// Durations are taken in the logarithm, in which all that is told here adds up. Only passed attempts teach them, and
 /// only durations above 0: nothing takes no time, it was not measured.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Forecaster {
     series: HashMap<(u32, Name, Name), Series>,
     machines: Machines,
     kin: Kin,
     voices: Pooled<VOICES>,
     feedback: Feedback,
-    failures: Failures,
+    /// Absent where only durations are asked for.
+    failures: Option<Failures>,
     /// What was said of attempts that still run, by execution, workflow, step and attempt.
     running: HashMap<(u32, Name, Name, u32), Forecast>,
 }
@@ -101,11 +102,16 @@ impl Predictor for Forecaster {
         if let Some(forecast) = forecast.filter(|_| self.running.len() < RUNNING) {
             self.running.insert((known.execution, known.workflow, known.step, known.attempt), forecast);
         }
-        Predicted { duration_ms: self.interval(known, forecast.as_ref()), failure: Some(self.failures.predict(known)) }
+        Predicted {
+            duration_ms: self.interval(known, forecast.as_ref()),
+            failure: self.failures.as_mut().map(|failures| failures.predict(known)),
+        }
     }
 
     fn observe(&mut self, known: &Known, came: &Came, _: &Predicted) {
-        self.failures.observe(known, came);
+        if let Some(failures) = &mut self.failures {
+            failures.observe(known, came);
+        }
         let said = self.running.remove(&(known.execution, known.workflow, known.step, known.attempt));
         if came.outcome == Outcome::Passed && came.duration_ms.is_finite() && came.duration_ms > 0.0 {
             self.learn(known, came.duration_ms, said.as_ref());
@@ -113,7 +119,26 @@ impl Predictor for Forecaster {
     }
 }
 
+impl Default for Forecaster {
+    fn default() -> Self {
+        Self { failures: Some(Failures::default()), ..Self::of_durations() }
+    }
+}
+
 impl Forecaster {
+    /// Returns one that says nothing of failures.
+    pub(crate) fn of_durations() -> Self {
+        Self {
+            series: HashMap::new(),
+            machines: Machines::default(),
+            kin: Kin::default(),
+            voices: Pooled::default(),
+            feedback: Feedback::default(),
+            failures: None,
+            running: HashMap::new(),
+        }
+    }
+
     /// Returns how long an attempt will run where it passes; `None` where neither its step nor one like it ever passed.
     pub fn duration(&self, known: &Known) -> Option<Interval> {
         self.interval(known, self.forecast(known).as_ref())

@@ -41,6 +41,8 @@ pub(crate) struct Series {
     pub longest: Option<f64>,
     pub trials: Trials,
     pub duration: Window,
+    /// How long failed attempts took.
+    pub failing: Window,
     pub memory: Window,
     pub cpu: Window,
     pub queue: Window,
@@ -77,6 +79,7 @@ impl State {
             let passed = executions.outcome[place] == Outcome::Passed;
             let timeline = (whole && passed).then(|| Timeline::of(history, rows.clone()));
             let roles = timeline.as_ref().map(Timeline::roles).unwrap_or_default();
+            let inputs: Vec<Digest> = rows.clone().map(|row| inputs(history, row)).collect();
             for machine in [None].into_iter().chain(executions.machine[place].map(Some)) {
                 let mut failed = BTreeSet::new();
                 for row in rows.clone() {
@@ -86,7 +89,7 @@ impl State {
                         failed.insert(history.attempts.step[row]);
                     }
                     let key = (repository, workflow, history.attempts.step[row], machine);
-                    series.entry(key).or_default().see_attempt(history, row, retried);
+                    series.entry(key).or_default().see_attempt(history, row, retried, inputs[row - rows.start]);
                 }
                 for (step, role) in &roles {
                     let key = (repository, workflow, *step, machine);
@@ -149,7 +152,7 @@ impl WorkflowState {
 }
 
 impl Series {
-    fn see_attempt(&mut self, history: &History, row: usize, retried: bool) {
+    fn see_attempt(&mut self, history: &History, row: usize, retried: bool, inputs: Digest) {
         let attempts = &history.attempts;
         let outcome = attempts.outcome[row];
         if outcome == Outcome::Cancelled {
@@ -169,10 +172,13 @@ impl Series {
         if attempts.attempt[row] == 1 {
             self.queue.add(moment, (attempts.started_ms[row] - attempts.ready_ms[row]).max(0.0));
         }
-        self.trials.add(moment, inputs(history, row), passed == 0);
+        self.trials.add(moment, inputs, passed == 0);
         self.memory.add(moment, attempts.peak_memory_bytes[row]);
         self.cpu.add(moment, attempts.cpu_ms[row]);
         let duration = attempts.duration_ms[row];
+        if outcome == Outcome::Failed {
+            self.failing.add(moment, duration);
+        }
         if outcome == Outcome::Passed && duration.is_finite() && duration >= 0.0 {
             self.duration.add(moment, duration);
             self.longest = Some(self.longest.map_or(duration, |longest| longest.max(duration)));
@@ -199,6 +205,7 @@ impl Series {
         };
         self.trials.merge(other.trials);
         self.duration.merge(other.duration);
+        self.failing.merge(other.failing);
         self.memory.merge(other.memory);
         self.cpu.merge(other.cpu);
         self.queue.merge(other.queue);

@@ -125,3 +125,21 @@ fn detect_reads_numbers_and_names_what_is_none() {
         assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{file}");
     }
 }
+
+#[test]
+fn detect_online_says_a_change_as_soon_as_it_is_sure() {
+    let space = Space::empty();
+    let mut draw = Draw::new(9);
+    let numbers: Vec<String> =
+        (0..400).map(|at| (100.0 + draw.normal() + if at < 250 { 0.0 } else { 8.0 }).to_string()).collect();
+    space.write("numbers", &(numbers.join("\n\n") + "\n"));
+    let out = space.meow_ok(&["detect", "--online", "numbers"]);
+    let found: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(found.len(), 1, "{out}");
+    let (at, seen) = (found[0]["at"].as_u64().expect("a place"), found[0]["seen"].as_u64().expect("a count"));
+    assert!((248..=252).contains(&at) && seen > at && seen < 265, "{out}");
+    let text = space.meow_ok(&["detect", "--online", "--format", "text", "numbers"]);
+    assert!(text.starts_with("a change at 2"), "{text}");
+    space.write("numbers", "1\ntwo\n");
+    assert_eq!(space.meow(&["detect", "--online", "numbers"]).code, 2);
+}
