@@ -24,7 +24,9 @@ use crate::plan::{Limits, Plan, PlannedStep, Selection, Skip, plan};
 use crate::record::{ExecutionId, PARTIAL};
 use crate::redact::inert;
 use crate::workflow::{Step, Workflow};
+pub(super) use forecast::name;
 use progress::Progress;
+pub(super) use progress::left;
 use recording::{Recording, Request};
 use resume::Resume;
 use summary::Summary;
@@ -184,7 +186,7 @@ fn perform(
     let left_out = |step: &PlannedStep| step.skip == Some(Skip::NotSelected);
     let whole = !plan.steps.iter().any(left_out) && plan.passed.is_empty();
     let trigger = if whole { &context.settings.trigger } else { PARTIAL };
-    let request = Request { id, trigger, resumes: resume.map(|resume| resume.id) };
+    let request = Request { id, trigger, resumes: resume.map(|resume| resume.id), keep_going: args.keep_going };
     let mut recording =
         repository.and_then(|repository| Recording::start(repository, workflow, plan, &request, context));
     // Not before its own journal says that it goes on with the other: a third one would find that still to be resumed.

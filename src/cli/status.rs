@@ -1,5 +1,7 @@
 //! `meow status`: where things stand, or one execution step by step.
 
+pub mod watch;
+
 use std::collections::BTreeSet;
 
 use super::Context;
@@ -13,7 +15,9 @@ use crate::store::spool::Spool;
 
 /// Show where things stand, or one execution step by step
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  meow status\n  meow status 3fa9      # the execution whose id starts so")]
+#[command(
+    after_help = "Examples:\n  meow status\n  meow status 3fa9      # the execution whose id starts so\n  meow status --watch   # from another terminal: what runs, and how long it will take"
+)]
 pub struct Args {
     /// The start of an execution's id
     #[arg(value_name = "EXECUTION")]
@@ -21,6 +25,9 @@ pub struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Show what runs now, also in other terminals, until it has ended
+    #[arg(short, long, conflicts_with = "json")]
+    watch: bool,
 }
 
 /// Prints the page.
@@ -28,6 +35,10 @@ pub struct Args {
 /// # Errors
 /// There is no repository or no such execution, or git, the spool or the output fails.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    if args.watch {
+        let repository = context.project()?.repository.ok_or_else(|| Error::request("this is no git repository"))?;
+        return watch::watch(&repository, args.execution.as_deref(), context);
+    }
     let history = history(&[], context)?;
     let format = if args.json { Format::Json } else { Format::Text };
     let repository = context.project()?.repository.ok_or_else(|| Error::git("the repository is gone"))?;

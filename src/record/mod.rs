@@ -3,6 +3,7 @@
 pub mod digest;
 pub mod grain;
 pub mod outcome;
+pub mod outline;
 pub mod recorder;
 pub mod resume;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use digest::{Digest, ExecutionId, RecordId};
 pub use outcome::Outcome;
+pub use outline::Outline;
 pub use recorder::{Fact, Recorder};
 pub use resume::{Again, Earlier, Now, Resumption, resumption};
 

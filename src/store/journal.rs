@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::columns::to_second;
 use super::{disk, files};
 use crate::error::{Error, Result};
-use crate::record::{Attempt, Execution, Outcome, Record};
+use crate::record::{Attempt, Execution, Outcome, Outline, Record};
 
 /// The ending of a journal's file name.
 pub(super) const EXTENSION: &str = "journal";
@@ -27,6 +27,7 @@ const MAX_BYTES: usize = 256 << 20;
 #[serde(tag = "entry", rename_all = "kebab-case")]
 enum Entry {
     Began { execution: Box<Execution> },
+    Planned { outline: Box<Outline> },
     Started { attempt: Box<Attempt> },
     Finished { attempt: Box<Attempt> },
     Undone { step: String, attempt: u32, outcome: Outcome },
@@ -65,6 +66,14 @@ impl Journal {
     /// Returns where it lies.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Appends what is planned, for those who watch.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn planned(&self, outline: &Outline) -> Result<()> {
+        self.write(&Entry::Planned { outline: Box::new(outline.clone()) })
     }
 
     /// Appends that an attempt started; `attempt` holds what is known by then. Should its end never be appended, it
@@ -163,6 +172,8 @@ pub enum State {
 pub struct JournalContent {
     /// The execution: as it was closed, else as it began, outcome `cancelled`.
     pub execution: Execution,
+    /// What was planned, where that was written.
+    pub outline: Option<Outline>,
     /// Finished attempts in order, then those that started and never finished, as cancelled.
     pub attempts: Vec<Attempt>,
     /// Whether it has its closing row.
@@ -190,11 +201,12 @@ pub fn read(path: &Path) -> Result<JournalContent> {
     // The lock is asked for first: an execution that closes meanwhile is then seen as running, never as interrupted.
     let running = is_locked(path)?;
     let bytes = files::read_capped(path, MAX_BYTES)?;
-    let (mut began, mut closed, mut torn) = (None, None, 0);
+    let (mut began, mut outline, mut closed, mut torn) = (None, None, None, 0);
     let (mut attempts, mut started): (Vec<Attempt>, Vec<Attempt>) = (Vec::new(), Vec::new());
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match entry(line) {
             Some(Entry::Began { execution }) => began = Some(*execution),
+            Some(Entry::Planned { outline: found }) => outline = Some(*found),
             Some(Entry::Started { attempt }) => started.push(*attempt),
             Some(Entry::Finished { attempt }) => attempts.push(*attempt),
             Some(Entry::Undone { step, attempt, outcome }) => {
@@ -219,7 +231,7 @@ pub fn read(path: &Path) -> Result<JournalContent> {
     let is_closed = closed.is_some();
     let execution = closed.unwrap_or(Execution { outcome: Outcome::Cancelled, duration_ms: None, ..began });
     let execution = Execution { started_at: to_second(execution.started_at), ..execution };
-    Ok(JournalContent { execution, attempts, closed: is_closed, torn, state })
+    Ok(JournalContent { execution, outline, attempts, closed: is_closed, torn, state })
 }
 
 fn cancelled(attempt: Attempt) -> Attempt {

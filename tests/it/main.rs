@@ -53,3 +53,4 @@ mod space;
 mod store;
 mod trace;
 mod trust;
+mod watch;

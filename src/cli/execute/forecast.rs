@@ -135,7 +135,7 @@ fn names(plan: &Plan, steps: &[StepIndex], between: &str) -> String {
     format!("{first}{between}… ({} more){between}{last}", names.len() - 11)
 }
 
-pub(super) fn name(text: &str) -> String {
+pub(in crate::cli) fn name(text: &str) -> String {
     inert::terminal(text).into_owned()
 }
 

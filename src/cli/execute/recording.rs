@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::execute::Event;
 use crate::git::Repository;
 use crate::plan::Plan;
-use crate::record::{Execution, ExecutionId, Fact, Outcome, Recorder};
+use crate::record::{Execution, ExecutionId, Fact, Outcome, Outline, Recorder};
 use crate::store::journal::Journal;
 use crate::store::spool::Spool;
 use crate::workflow::Workflow;
@@ -24,6 +24,7 @@ pub(super) struct Request<'a> {
     pub id: ExecutionId,
     pub trigger: &'a str,
     pub resumes: Option<ExecutionId>,
+    pub keep_going: bool,
 }
 
 /// Remembers one execution.
@@ -61,11 +62,15 @@ impl Recording {
             resumes: request.resumes,
         };
         let (facts, received) = mpsc::channel();
+        let outline = Outline::of(plan, request.keep_going);
         let started = Spool::new(&repository.private_dir()).create(&repository.worktree(), &execution);
         let started = started.and_then(|journal| {
             let writer = std::thread::Builder::new().name("journal".to_owned());
             writer
-                .spawn(move || write(journal, &received))
+                .spawn(move || {
+                    journal.planned(&outline)?;
+                    write(journal, &received)
+                })
                 .map_err(|error| Error::store("the journal has no thread").cause(error))
         });
         match started {
