@@ -78,3 +78,23 @@ fn every_command_has_a_manual_page_and_is_completed() {
         }
     }
 }
+
+#[test]
+fn every_command_that_prints_json_names_its_schema() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schema/README.md")).expect("a README");
+    let mut root = command();
+    root.build();
+    let mut waiting = vec![(String::from("meow"), &root)];
+    let mut found = 0;
+    while let Some((words, command)) = waiting.pop() {
+        waiting.extend(command.get_subcommands().map(|inner| (format!("{words} {}", inner.get_name()), inner)));
+        if command.get_arguments().any(|argument| argument.get_id() == "json") {
+            found += 1;
+            assert!(
+                readme.contains(&format!("`{words}")),
+                "schema/README.md does not say what `{words} --json` prints"
+            );
+        }
+    }
+    assert!(found > 12, "{found}");
+}
