@@ -25,6 +25,7 @@ pub mod list;
 pub mod log;
 pub mod machine;
 pub mod man;
+pub mod optimize;
 pub mod page;
 pub mod project;
 pub mod purge;
@@ -99,6 +100,7 @@ enum Command {
     List(list::Args),
     Log(log::Args),
     Man(man::Args),
+    Optimize(optimize::Args),
     Purge(purge::Args),
     Push(push::Args),
     Recommendations(recommendations::Args),
@@ -187,6 +189,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::List(args) => list::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Man(args) => man::run(args, context),
+        Command::Optimize(args) => optimize::run(args, context),
         Command::Purge(args) => purge::run(args, context),
         Command::Push(args) => push::run(args, context),
         Command::Recommendations(args) => recommendations::run(args, context),

@@ -1,6 +1,6 @@
 //! `meow recommendations`: what to change, what it would gain, how sure that is, and from which executions.
 
-mod decide;
+pub(super) mod decide;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -130,7 +130,7 @@ impl Decided<'_> {
 }
 
 /// What is known when a person decides.
-struct Found {
+pub(super) struct Found {
     project: Project,
     history: History,
     knowledge: Knowledge,

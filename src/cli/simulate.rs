@@ -24,8 +24,8 @@ const MOST: u32 = 4096;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  meow simulate ci --slots 1..16\n  meow simulate ci --target 10m\n  \
     meow simulate ci --slots 4,8 --policy fifo --durations measured.csv --json\n\n\
-    The dispatcher of the real run decides, under a virtual clock. Without --durations they are sampled from what was\n\
-    learnt, and makespans are medians with the p90 beside. A machine with at least as many processors as slots is\n\
+    The dispatcher of the real run decides, under a virtual clock. Without --durations they are sampled from what was \
+    learnt, and makespans are medians with the p90 beside. A machine with at least as many processors as slots is \
     assumed. No order could be faster than the bound: the longer of critical path and work divided by slots.")]
 pub struct Args {
     /// The workflow: a name below .meow/workflows, or a file [default: the setting `workflow`, or ci]

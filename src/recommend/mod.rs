@@ -3,6 +3,7 @@
 pub mod action;
 mod always_fails;
 mod case;
+pub mod configuration;
 mod dominant;
 mod gain;
 mod retry;

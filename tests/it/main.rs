@@ -30,6 +30,7 @@ mod limits;
 mod list;
 mod markup;
 mod null;
+mod optimize;
 mod orders;
 mod outputs;
 mod pages;

@@ -70,6 +70,7 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
         }
         if space.has(".meow/workflows/ci.toml") {
             see(&space, "plan", &["execute", "--dry-run", "--json"]);
+            see(&space, "optimization", &["optimize", "--json"]);
             see(&space, "simulation", &["simulate", "--target", "10m", "--json"]);
             see(&space, "simulation", &["simulate", "--target", "1ms", "--json"]);
             see(&space, "outcome", &["execute", "--json"]);

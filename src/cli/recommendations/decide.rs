@@ -39,11 +39,27 @@ pub fn apply(found: &Found, advice: &Advice, yes: bool, context: &Context) -> Re
         context.terminal.say("nothing was changed");
         return Ok(1);
     }
+    let now = stamp::now(project.repository.as_ref(), &context.settings)?;
+    let action = Action::about(ActionKind::Applied, advice, now);
+    let edited = edited(&source.file, &wanted, before, after, action);
+    let id = change(project, &file, &edited.before, &edited.after, &edited.action, context)?;
+    context.terminal.result(&format!("applied {} as {id}", &advice.id[..8]))?;
+    context.terminal.say(&format!("`meow recommendations undo {id}` takes it back"));
+    Ok(0)
+}
+
+/// A change of a file with the decision that goes with it.
+pub struct Edited {
+    before: String,
+    after: String,
+    action: Action,
+}
+
+/// Returns the change that gives a file its new text, with the decision completed by it.
+pub fn edited(file: &str, wanted: &StepKey, before: String, after: String, mut action: Action) -> Edited {
     let splice = Splice::between(&before, &after);
-    let mut action =
-        Action::about(ActionKind::Applied, advice, stamp::now(project.repository.as_ref(), &context.settings)?);
     action.edit = Some(Edit {
-        file: source.file.clone(),
+        file: file.to_owned(),
         key: wanted.to_string(),
         value: wanted.value.to_owned(),
         before: Digest::of(before.as_bytes()),
@@ -52,10 +68,16 @@ pub fn apply(found: &Found, advice: &Advice, yes: bool, context: &Context) -> Re
         old: splice.old,
         new: splice.new,
     });
-    let id = change(project, &file, &before, &after, &action, context)?;
-    context.terminal.result(&format!("applied {} as {id}", &advice.id[..8]))?;
-    context.terminal.say(&format!("`meow recommendations undo {id}` takes it back"));
-    Ok(0)
+    Edited { before, after, action }
+}
+
+/// Writes changes of one file, each made on the one before, each with its decision. Returns the decisions' ids.
+///
+/// # Errors
+/// The file lies outside the project, cannot be written, or is not as the change found it.
+pub fn write(project: &Project, path: &Path, changes: &[Edited], context: &Context) -> Result<Vec<String>> {
+    let path = editable(project, path)?;
+    changes.iter().map(|one| change(project, &path, &one.before, &one.after, &one.action, context)).collect()
 }
 
 /// Turns a recommendation down.
