@@ -14,6 +14,9 @@ use meow::record::{self, Attempt, Execution, ExecutionId, Outcome, Record};
 use meow::scan::History;
 use meow::workflow::{Dialect, Source, StepId, Workflow, load};
 use serde::Deserialize;
+use serde_json::Value;
+
+use crate::real;
 
 /// The start of the year 2026, before which all histories lie, microseconds since 1970.
 const EPOCH_US: i64 = 1_767_225_600_000_000;
@@ -142,16 +145,38 @@ fn unique(name: &str, seen: &mut BTreeSet<String>) -> String {
     name
 }
 
+/// Returns the other runs of the application as interchange rows, one a line.
+pub fn rows(app: &str, instances: &[Instance], left_out: usize) -> String {
+    let mut text = String::new();
+    for (place, task, start_us) in others(instances, left_out) {
+        let started_at = Timestamp::from_microsecond(start_us).expect("a time");
+        let row: Value = real::row(&format!("{app}-{place}/{}", task.id), app, task, started_at);
+        text.push_str(&row.to_string());
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns the tasks of the other runs with the number of their run and their start, microseconds since 1970: a run a day,
+/// each as if slots were unlimited.
+fn others(instances: &[Instance], left_out: usize) -> impl Iterator<Item = (i64, &Task, i64)> {
+    let days = i64::try_from(instances.len()).expect("few");
+    let others = (0_i64..).zip(instances).filter(move |(place, _)| usize::try_from(*place) != Ok(left_out));
+    others.flat_map(move |(place, instance)| {
+        let begin_us = EPOCH_US - (days - place) * DAY_US;
+        let starts = instance.earliest();
+        instance
+            .tasks
+            .iter()
+            .zip(starts)
+            .map(move |(task, start)| (place, task, begin_us.saturating_add(micros(start))))
+    })
+}
+
 /// Returns what the other runs of the application teach about the steps of run `left_out`, as plans come to know it.
 pub fn learnt(instances: &[Instance], left_out: usize) -> Hints {
-    let mut records = Vec::new();
-    let days = i64::try_from(instances.len()).expect("few");
-    for (place, instance) in (0_i64..).zip(instances).filter(|(place, _)| usize::try_from(*place) != Ok(left_out)) {
-        let begin_us = EPOCH_US - (days - place) * DAY_US;
-        for (task, start_ms) in instance.tasks.iter().zip(instance.earliest()) {
-            records.push(record(task, place, begin_us.saturating_add(micros(start_ms))));
-        }
-    }
+    let records: Vec<Record> =
+        others(instances, left_out).map(|(place, task, start_us)| record(task, place, start_us)).collect();
     let history = History::from_records("app", &records);
     let asked = &instances[left_out].tasks;
     let coming = Coming {

@@ -1,9 +1,11 @@
 //! What learnt durations are worth to the order of steps, on recorded DAG runs.
 //!
-//! `cargo bench --bench scheduling` simulates; `../shared/data/wfinstances.jsonl.gz` has to be there.
+//! `cargo bench --bench scheduling` simulates; with `-- --real` ten of them run for real, which takes some seven minutes.
+//! `../shared/data/wfinstances.jsonl.gz` has to be there.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench reads files and prints")]
 
 mod instances;
+mod real;
 mod score;
 
 use std::path::Path;
@@ -18,5 +20,9 @@ fn main() {
         println!("nothing to simulate: {} is not there", file.display());
         return;
     }
-    score::table(&apps);
+    if std::env::args().any(|word| word == "--real") {
+        real::table(&apps);
+    } else {
+        score::table(&apps);
+    }
 }
