@@ -27,7 +27,7 @@ use crate::workflow::{Step, Workflow};
 pub(super) use forecast::name;
 use progress::Progress;
 pub(super) use progress::left;
-use recording::{Recording, Request};
+use recording::{Looking, Recording, Request};
 use resume::Resume;
 use summary::Summary;
 
@@ -138,12 +138,15 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let slots = args.slots.or(context.settings.slots).unwrap_or(machine.cores);
     let limits = Limits { slots, cpus: Some(f64::from(machine.cores)), memory_bytes: machine.memory_bytes };
     let selection = Selection { only: args.only.clone(), from: args.from.clone(), manual: args.manual };
-    let hints = foresight::hints(&project, &workflow, &machine.class(), context);
+    let remembered = project.repository.as_ref().filter(|_| context.settings.record && !args.dry_run);
+    let looking = remembered.filter(|_| args.rerun_suspects.is_none()).map(Looking::at);
+    let hints = foresight::kept::hints(&project, &workflow, &machine, context);
     if let Some(most) = args.rerun_suspects {
         return suspects::rerun(most, &workflow, &project, &machine.class(), context, &mut |step| {
             let only = Selection { only: vec![step.to_string()], ..Selection::default() };
             let plan = plan(&workflow, &hints, &limits)?.select(&only)?;
-            perform(args, context, &project, (&workflow, &plan), None).map(|(outcome, _)| outcome)
+            perform(args, context, &project, remembered.map(Looking::at), (&workflow, &plan), None)
+                .map(|(outcome, _)| outcome)
         });
     }
     let plan = plan(&workflow, &hints, &limits)?.select(&selection)?;
@@ -155,7 +158,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         let text = if args.json { forecast::json(&plan) } else { forecast::text(&plan) };
         return context.terminal.result(&text).map(|()| 0);
     }
-    perform(args, context, &project, (&workflow, &plan), resume.as_ref()).map(|(_, code)| code)
+    perform(args, context, &project, looking, (&workflow, &plan), resume.as_ref()).map(|(_, code)| code)
 }
 
 /// Returns why nothing is run that nobody asked for.
@@ -168,6 +171,7 @@ fn perform(
     args: &Args,
     context: &Context,
     project: &Project,
+    looking: Option<Looking>,
     (workflow, plan): (&Workflow, &Plan),
     resume: Option<&Resume>,
 ) -> Result<(ExecutionOutcome, u8)> {
@@ -187,8 +191,9 @@ fn perform(
     let whole = !plan.steps.iter().any(left_out) && plan.passed.is_empty();
     let trigger = if whole { &context.settings.trigger } else { PARTIAL };
     let request = Request { id, trigger, resumes: resume.map(|resume| resume.id), keep_going: args.keep_going };
-    let mut recording =
-        repository.and_then(|repository| Recording::start(repository, workflow, plan, &request, context));
+    let mut recording = repository
+        .zip(looking)
+        .and_then(|(repository, state)| Recording::start(repository, state, workflow, plan, &request, context));
     // Not before its own journal says that it goes on with the other: a third one would find that still to be resumed.
     resume.inspect(|resume| resume.end_survivors(context));
     // A folder that takes no journal takes no output either, and a step that cannot write fails.
@@ -212,14 +217,16 @@ fn perform(
     };
     let mut summary = Summary::new(plan, id);
     let mut stream = args.events.is_some().then(|| Stream::new(terminal, plan, id));
-    let outcome = execute(plan, &options, &context.settings.clock, &stop, &mut |event| {
-        summary.see(event);
+    let outcome = execute(plan, &options, &context.settings.clock, &stop, &mut |events| {
         if let Some(recording) = &mut recording {
-            recording.see(event);
+            recording.see(events);
         }
-        progress.see(event);
-        if let Some(stream) = &mut stream {
-            stream.see(event);
+        for event in events {
+            summary.see(event);
+            progress.see(event);
+            if let Some(stream) = &mut stream {
+                stream.see(event);
+            }
         }
     });
     progress.end();

@@ -1,6 +1,8 @@
 //! What is known beforehand about a workflow's steps: learnt patterns and this repository's own history, whichever says
 //! more about a step.
 
+pub mod kept;
+
 use std::collections::BTreeMap;
 
 use super::history::normed;

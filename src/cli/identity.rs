@@ -20,7 +20,12 @@ const FILLED: &str = "meow 2026-11 commands with values hashed outside the repos
 
 /// Returns what an execution's record keeps of the sources in `repository`. What cannot be known is absent, with a warning.
 pub fn source(repository: &Repository, context: &Context) -> Source {
-    let (state, known) = match repository.state() {
+    described(repository, repository.state(), context)
+}
+
+/// The same, where the state was looked at already.
+pub fn described(repository: &Repository, state: Result<State>, context: &Context) -> Source {
+    let (state, known) = match state {
         Ok(state) => (state, true),
         Err(error) => {
             context.terminal.warn(&format!("the state of the work tree is not recorded: {error}"));

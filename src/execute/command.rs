@@ -9,6 +9,9 @@ const SHELL_WORDS: [&str; 58] = [
     "unset", "until", "wait", "while", "kill",
 ];
 
+/// The shell for everything that is more than words.
+pub(super) const SHELL: &str = "/bin/sh";
+
 /// Returns the program and its arguments for a command's text. Saves the shell (about a millisecond, and a process
 /// between meow and the program that signals would have to pass) where it has nothing to do.
 pub(super) fn of(text: &str) -> Vec<&str> {
@@ -17,7 +20,12 @@ pub(super) fn of(text: &str) -> Vec<&str> {
 
 /// Returns the program and its arguments that hand a command's text to the shell.
 pub(super) fn shell(text: &str) -> Vec<&str> {
-    vec!["/bin/sh", "-c", text]
+    vec![SHELL, "-c", text]
+}
+
+/// Returns whether a command's text is left to the shell.
+pub(super) fn needs_shell(text: &str) -> bool {
+    words(text).is_none()
 }
 
 /// Returns the words of a command that a shell would take as they are, or `None` where it would not.

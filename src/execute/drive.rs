@@ -19,7 +19,7 @@ use super::event::{Ending, Event, ExecutionOutcome, Usage};
 use super::launch::Launcher;
 use super::ledger::{self, Ledger, Use};
 use super::outlet::Outlets;
-use super::{Options, Stop};
+use super::{Listener, Options, Stop};
 use crate::clock::Clock;
 use crate::plan::{Dispatcher, Plan, Start, StepIndex, Verdict};
 use running::Running;
@@ -49,7 +49,7 @@ pub(super) struct Drive<'a> {
     state: Mutex<State<'a>>,
     /// Rings when an attempt waits for a thread, and when there will be none any more.
     work: Condvar,
-    listen: Mutex<&'a mut (dyn FnMut(&Event) + Send)>,
+    listen: Mutex<Listener<'a>>,
 }
 
 /// What the threads share.
@@ -95,7 +95,7 @@ impl<'a> Drive<'a> {
         options: &'a Options,
         clock: &'a Clock,
         stop: &'a Stop,
-        listen: &'a mut (dyn FnMut(&Event) + Send),
+        listen: Listener<'a>,
     ) -> (Self, Receiver<Wake>) {
         let (wake, wakes) = mpsc::channel();
         stop.wake(wake.clone());
@@ -322,9 +322,7 @@ impl<'a> Drive<'a> {
                 return;
             }
             drop(state);
-            for event in &events {
-                listen(event);
-            }
+            listen(&events);
         }
     }
 

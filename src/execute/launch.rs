@@ -2,21 +2,28 @@
 //! input.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::{Access, FileType, access};
 
 use super::command;
 use super::process::Process;
-use super::spawn::Spawn;
+use super::spawn::{Place, Signals, Spawn};
+use crate::clock::Clock;
 
 /// Where programs are looked for when nothing says where (confstr(3), `_CS_PATH`).
 const USUAL_PATH: &str = "/bin:/usr/bin";
+
+/// How long it is trusted where a program was found: less than it takes to put another one in its place and use it.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// What every command of an execution is started with.
 pub(super) struct Launcher {
@@ -26,6 +33,10 @@ pub(super) struct Launcher {
     directory: CString,
     folder: PathBuf,
     nothing: File,
+    signals: Signals,
+    /// Where programs were found, and when.
+    found: Mutex<HashMap<CString, (CString, Duration)>>,
+    clock: Clock,
 }
 
 impl Launcher {
@@ -42,11 +53,22 @@ impl Launcher {
             directory: text(folder.as_os_str().as_bytes())?,
             folder: folder.to_path_buf(),
             nothing: File::open("/dev/null")?,
+            signals: Signals::new(),
+            found: Mutex::default(),
+            clock: Clock::system(),
         })
     }
 
-    /// Starts a command's text behind the words of `prefix` with `more` variables; without an `output` what it says is
-    /// lost.
+    /// Prepares to start commands that say what they say to `output`; without one it is lost.
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub(super) fn place(&self, output: Option<BorrowedFd>) -> io::Result<Place> {
+        let nothing = self.nothing.as_fd();
+        Place::new(&self.directory, nothing, output.unwrap_or(nothing), &self.signals)
+    }
+
+    /// Starts a command's text behind the words of `prefix` with `more` variables.
     ///
     /// # Errors
     /// The program or the folder is absent, or the system refuses.
@@ -55,28 +77,25 @@ impl Launcher {
         text: &str,
         prefix: &[OsString],
         more: &[(&str, &str)],
-        output: Option<BorrowedFd>,
+        place: &Place,
     ) -> io::Result<Process> {
         /// A file that is executable but no binary and without `#!`: shells run it, the system does not.
         const ENOEXEC: i32 = 8;
-        match self.start(&command::of(text), prefix, more, output) {
+        match self.start(&command::of(text), prefix, more, place) {
             Err(error) if error.raw_os_error() == Some(ENOEXEC) => {
-                self.start(&command::shell(text), prefix, more, output)
+                self.start(&command::shell(text), prefix, more, place)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && !self.folder.is_dir() => {
                 Err(io::Error::new(error.kind(), format!("the folder {} is gone", self.folder.display())))
+            }
+            Err(error) if command::needs_shell(text) => {
+                Err(io::Error::new(error.kind(), format!("the shell {}: {error}", command::SHELL)))
             }
             started => started,
         }
     }
 
-    fn start(
-        &self,
-        words: &[&str],
-        prefix: &[OsString],
-        more: &[(&str, &str)],
-        output: Option<BorrowedFd>,
-    ) -> io::Result<Process> {
+    fn start(&self, words: &[&str], prefix: &[OsString], more: &[(&str, &str)], place: &Place) -> io::Result<Process> {
         let words = words.iter().map(|word| word.as_bytes());
         let words = prefix.iter().map(|word| word.as_bytes()).chain(words);
         let words: Vec<CString> = words.map(text).collect::<io::Result<_>>()?;
@@ -93,34 +112,41 @@ impl Launcher {
             |set: &CStr, length: usize| more.iter().any(|(name, _)| name.as_bytes() == &set.to_bytes()[..length]);
         let kept = self.environment.iter().filter(|(set, length)| !changed(set, *length)).map(|(set, _)| set);
         let env: Vec<&CStr> = kept.chain(&added).map(CString::as_c_str).collect();
-        let nothing = self.nothing.as_fd();
-        let spawn = Spawn {
-            program: &program,
-            args: &args,
-            env: &env,
-            directory: &self.directory,
-            input: nothing,
-            output: output.unwrap_or(nothing),
-        };
-        super::spawn::spawn(&spawn).map(Process::new)
+        let spawn = Spawn { program: &program, args: &args, env: &env };
+        super::spawn::spawn(&spawn, place).map(Process::new)
     }
 
     /// Returns the file of a program: the first of its name in the search path that may be executed, as a shell finds
-    /// it. Looked up anew each time, because a step may have put one there.
+    /// it. A step may have put one there: what was found is trusted for a moment only.
     fn find<'a>(&self, name: &'a CStr, more: &[(&str, &str)]) -> io::Result<Cow<'a, CStr>> {
         if name.to_bytes().contains(&b'/') {
             return Ok(Cow::Borrowed(name));
         }
-        let changed = more.iter().find(|(name, _)| *name == "PATH").map(|(_, value)| value.as_bytes());
-        for folder in changed.unwrap_or(self.search.as_bytes()).split(|byte| *byte == b':') {
-            let mut path = self.folder.join(OsStr::from_bytes(folder)).into_os_string().into_vec();
-            path.push(b'/');
-            path.extend(name.to_bytes());
-            let path = text(&path)?;
+        if let Some((_, changed)) = more.iter().find(|(name, _)| *name == "PATH") {
+            return self.search(name, changed.as_bytes()).map(Cow::Owned);
+        }
+        let now = self.clock.elapsed();
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((file, at)) = found.get(name)
+            && now.saturating_sub(*at) < MOMENT
+        {
+            return Ok(Cow::Owned(file.clone()));
+        }
+        let file = self.search(name, self.search.as_bytes())?;
+        found.insert(name.to_owned(), (file.clone(), now));
+        Ok(Cow::Owned(file))
+    }
+
+    fn search(&self, name: &CStr, path: &[u8]) -> io::Result<CString> {
+        for folder in path.split(|byte| *byte == b':') {
+            let mut file = self.folder.join(OsStr::from_bytes(folder)).into_os_string().into_vec();
+            file.push(b'/');
+            file.extend(name.to_bytes());
+            let file = text(&file)?;
             let is_file =
-                || rustix::fs::stat(&*path).is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_file());
-            if access(&*path, Access::EXEC_OK).is_ok() && is_file() {
-                return Ok(Cow::Owned(path));
+                || rustix::fs::stat(&*file).is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_file());
+            if access(&*file, Access::EXEC_OK).is_ok() && is_file() {
+                return Ok(file);
             }
         }
         Err(io::Error::from(io::ErrorKind::NotFound))

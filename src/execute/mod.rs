@@ -63,6 +63,9 @@ pub struct Options {
 /// Asks a person about a manual step; called on a thread of its own.
 pub type Ask = Arc<dyn Fn(&Step) -> bool + Send + Sync>;
 
+/// Hears what happened since it was last called.
+pub type Listener<'a> = &'a mut (dyn FnMut(&[Event]) + Send);
+
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
@@ -74,13 +77,7 @@ impl std::fmt::Debug for Options {
 
 /// Executes a plan to its end and tells `listen` what happens, in order and on whatever thread has time; a failed step is
 /// an event, never an error.
-pub fn execute(
-    plan: &Plan,
-    options: &Options,
-    clock: &Clock,
-    stop: &Stop,
-    listen: &mut (dyn FnMut(&Event) + Send),
-) -> ExecutionOutcome {
+pub fn execute(plan: &Plan, options: &Options, clock: &Clock, stop: &Stop, listen: Listener) -> ExecutionOutcome {
     let (drive, wakes) = drive::Drive::new(plan, options, clock, stop, listen);
     drive.drive(&wakes)
 }

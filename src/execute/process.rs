@@ -1,6 +1,6 @@
 //! One process of a step in a process group of its own: signals, end, and exact usage.
 
-use std::io;
+use std::io::{self, Read};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
@@ -80,7 +80,11 @@ impl Process {
 
 /// Reads `rchar` and `wchar` of a zombie, its reaped children included (proc(5)); absent off Linux.
 pub(super) fn io_bytes(pid: Pid) -> (Option<u64>, Option<u64>) {
-    let text = std::fs::read_to_string(format!("/proc/{}/io", pid.as_raw_nonzero())).unwrap_or_default();
+    // Seven short lines; a buffer of its own size saves asking how long the file is.
+    let mut bytes = [0; 512];
+    let file = std::fs::File::open(format!("/proc/{}/io", pid.as_raw_nonzero()));
+    let length = file.and_then(|mut file| file.read(&mut bytes)).unwrap_or_default();
+    let text = std::str::from_utf8(&bytes[..length]).unwrap_or_default();
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     (field("rchar:"), field("wchar:"))
 }

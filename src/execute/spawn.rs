@@ -10,21 +10,68 @@ use rustix::process::Pid;
 
 /// What a process is started with.
 pub(super) struct Spawn<'a> {
-    /// The program's file; a relative one counts from `directory`.
+    /// The program's file; a relative one counts from the folder it starts in.
     pub program: &'a CStr,
     /// Its arguments, its own name first.
     pub args: &'a [&'a CStr],
     /// Its whole environment, as `NAME=value`.
     pub env: &'a [&'a CStr],
-    /// The folder it starts in.
-    pub directory: &'a CStr,
-    /// Its standard input.
-    pub input: BorrowedFd<'a>,
-    /// Its standard output and error.
-    pub output: BorrowedFd<'a>,
 }
 
-/// Starts a process in a process group of its own, with every signal at its default and none blocked.
+/// Where processes start, prepared once for all that one slot starts.
+pub(super) struct Place {
+    actions: Actions,
+    attributes: Attributes,
+}
+
+impl Place {
+    /// Returns a place: the folder, standard input, and standard output and error, which have to stay open as long as it is
+    /// used.
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub(super) fn new(folder: &CStr, input: BorrowedFd, output: BorrowedFd, signals: &Signals) -> io::Result<Self> {
+        let mut actions = Actions::new()?;
+        actions.change_folder(folder)?;
+        actions.copy(input, 0)?;
+        actions.copy(output, 1)?;
+        actions.copy(output, 2)?;
+        Ok(Self { actions, attributes: Attributes::new(signals)? })
+    }
+}
+
+/// Signals that a new process finds at their default: all but those that meow was started with as ignored.
+///
+/// All are named, because glibc asks what becomes of every other one, with two calls each.
+pub(super) struct Signals(libc::sigset_t);
+
+#[expect(unsafe_code, reason = "see `spawn`")]
+impl Signals {
+    pub(super) fn new() -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: it initialises the set that the pointer points to.
+        unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+        for signal in 1..=LAST_SIGNAL {
+            let mut held = MaybeUninit::<libc::sigaction>::zeroed();
+            // SAFETY: it only asks, and fills the local; the set was initialised. Numbers that are no signal are refused.
+            unsafe {
+                let known = libc::sigaction(signal, ptr::null(), held.as_mut_ptr()) == 0;
+                // Rust programs ignore SIGPIPE themselves; everybody else counts on it.
+                let is_ignored = held.assume_init().sa_sigaction == libc::SIG_IGN && signal != libc::SIGPIPE;
+                if known && !is_ignored {
+                    libc::sigaddset(set.as_mut_ptr(), signal);
+                }
+            }
+        }
+        // SAFETY: initialised above.
+        Self(unsafe { set.assume_init() })
+    }
+}
+
+/// The largest number that a signal has on any system meow runs on.
+const LAST_SIGNAL: c_int = 64;
+
+/// Starts a process in a process group of its own, with no signal blocked.
 ///
 /// The standard library falls back to `fork` for a relative program in another folder and for a changed `PATH`, and
 /// copies the whole environment for each process.
@@ -32,24 +79,18 @@ pub(super) struct Spawn<'a> {
 /// # Errors
 /// What the system says: the folder or the program is absent, is no program, or there is no room for a process.
 #[expect(unsafe_code, reason = "no safe interface to posix_spawn knows a folder and a process group")]
-pub(super) fn spawn(what: &Spawn) -> io::Result<Pid> {
+pub(super) fn spawn(what: &Spawn, place: &Place) -> io::Result<Pid> {
     let args = pointers(what.args);
     let env = pointers(what.env);
     let mut pid = 0;
-    let mut actions = Actions::new()?;
-    actions.change_folder(what.directory)?;
-    actions.copy(what.input, 0)?;
-    actions.copy(what.output, 1)?;
-    actions.copy(what.output, 2)?;
-    let attributes = Attributes::new()?;
     // SAFETY: program, arguments and environment are strings that end with a zero and live on in `what`, both lists end
     // with a null pointer, and actions and attributes were initialised.
     check(unsafe {
         libc::posix_spawn(
             &raw mut pid,
             what.program.as_ptr(),
-            actions.0.as_ptr(),
-            attributes.0.as_ptr(),
+            place.actions.0.as_ptr(),
+            place.attributes.0.as_ptr(),
             args.as_ptr(),
             env.as_ptr(),
         )
@@ -84,7 +125,7 @@ impl Actions {
     }
 
     fn copy(&mut self, from: BorrowedFd, to: c_int) -> io::Result<()> {
-        // SAFETY: initialised in `new`; `spawn` keeps the descriptor open until the child has it.
+        // SAFETY: initialised in `new`; a closed descriptor makes the start fail, no more.
         check(unsafe { libc::posix_spawn_file_actions_adddup2(self.0.as_mut_ptr(), from.as_raw_fd(), to) })
     }
 }
@@ -102,25 +143,22 @@ struct Attributes(MaybeUninit<libc::posix_spawnattr_t>);
 
 #[expect(unsafe_code, reason = "see `spawn`")]
 impl Attributes {
-    fn new() -> io::Result<Self> {
+    fn new(signals: &Signals) -> io::Result<Self> {
         let mut attributes = MaybeUninit::uninit();
         // SAFETY: it initialises what the pointer points to.
         check(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;
         let mut made = Self(attributes);
-        let (mut none, mut broken_pipe) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        let mut none = MaybeUninit::uninit();
         let flags = libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
         let flags = libc::c_short::try_from(flags).map_err(io::Error::other)?;
         let attributes = made.0.as_mut_ptr();
-        // SAFETY: the sets are initialised by sigemptyset before anything reads them, the attributes were above.
+        // SAFETY: the set is initialised by sigemptyset before anything reads it, the attributes were above.
         unsafe {
             libc::sigemptyset(none.as_mut_ptr());
-            libc::sigemptyset(broken_pipe.as_mut_ptr());
-            // Rust programs ignore it; everybody else counts on it.
-            libc::sigaddset(broken_pipe.as_mut_ptr(), libc::SIGPIPE);
             check(libc::posix_spawnattr_setflags(attributes, flags))?;
             check(libc::posix_spawnattr_setpgroup(attributes, 0))?;
             check(libc::posix_spawnattr_setsigmask(attributes, none.as_ptr()))?;
-            check(libc::posix_spawnattr_setsigdefault(attributes, broken_pipe.as_ptr()))?;
+            check(libc::posix_spawnattr_setsigdefault(attributes, &raw const signals.0))?;
         }
         Ok(made)
     }

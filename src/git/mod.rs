@@ -37,6 +37,7 @@ pub const DATA_FOLDERS: [&str; 4] = [".meow/records", ".meow/patterns", ".meow/r
 /// Objects and references are read by the repository's own configuration only. What depends on the person
 /// (ignored files, line ends, names in commits, the folder of hooks) is read with the person's configuration too.
 /// Nothing that any configuration names is ever run: filters are dropped on opening.
+#[derive(Clone)]
 pub struct Repository {
     inner: gix::Repository,
 }

@@ -26,6 +26,9 @@ const MEOW: &str = ".meow";
 /// What stands at a path: a kind and an object, or nothing any more.
 pub(super) type Edits = BTreeMap<BString, Option<(EntryKind, gix::ObjectId)>>;
 
+/// What differs, from any of the comparisons.
+type Items = Box<dyn Iterator<Item = gix::Result<Item>>>;
+
 /// What the work tree would be as a commit.
 pub(super) enum Snapshot {
     /// Its tree, without meow's data, and how that differs from HEAD.
@@ -90,15 +93,20 @@ impl Repository {
         let mut edits = Edits::new();
         let mut touched = Vec::new();
         let ignore = gix::submodule::config::Ignore::Dirty;
-        let items = person
+        let committed = person.head_tree_id_or_empty().map_err(trouble(wrong()))?.detach();
+        let platform = person
             .status(Discard)
             .map_err(trouble(wrong()))?
             .index_worktree_rewrites(None)
             .tree_index_track_renames(TrackRenames::Disabled)
             .untracked_files(UntrackedFiles::Files)
-            .index_worktree_submodules(Submodule::Given { ignore, check_dirty: false })
-            .into_iter(None)
-            .map_err(trouble(wrong()))?;
+            .index_worktree_submodules(Submodule::Given { ignore, check_dirty: false });
+        let items: Items = if holds(&index, committed) {
+            let items = platform.into_index_worktree_iter(None).map_err(trouble(wrong()))?;
+            Box::new(items.map(|item| item.map(Item::IndexWorktree)))
+        } else {
+            Box::new(platform.into_iter(None).map_err(trouble(wrong()))?)
+        };
         for item in items {
             match item.map_err(trouble(wrong()))? {
                 Item::TreeIndex(change) => staged(change, &mut edits)?,
@@ -123,7 +131,7 @@ impl Repository {
             }
             edits.insert(path, found.map(|(id, kind, _)| (kind, id)));
         }
-        let tree = person.head_tree_id_or_empty().and_then(|id| person.find_tree(id)).map_err(trouble(wrong()))?;
+        let tree = person.find_tree(committed).map_err(trouble(wrong()))?;
         let id = edited(&tree, &edits, &DATA_FOLDERS)?;
         let mut own = edits.clone();
         own.retain(|path, _| !path.starts_with(b".meow/") && !untracked.contains(path));
@@ -132,6 +140,13 @@ impl Repository {
         drop(pipeline);
         Ok(Snapshot::Tree(id, Box::new(Work { edits, tracked, objects: Self { inner: person } })))
     }
+}
+
+/// Whether the index says by itself that it holds this tree (index-format(5), cache tree), so that they need not be
+/// compared path by path.
+fn holds(index: &gix::index::State, tree: gix::ObjectId) -> bool {
+    let is_whole = |entries: u32| usize::try_from(entries).is_ok_and(|entries| entries == index.entries().len());
+    index.tree().is_some_and(|cached| cached.id == tree && cached.num_entries.is_some_and(is_whole))
 }
 
 /// Notes the difference between HEAD and the index.

@@ -165,6 +165,9 @@ impl Plan {
                 }
             }
         }
+        if *selection == Selection::default() {
+            return Ok(self);
+        }
         if selection.manual {
             for step in self.steps.iter_mut().filter(|step| step.skip == Some(Skip::Manual)) {
                 step.skip = None;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::workflow::StepId;
 
 /// Everything known beforehand about one workflow's steps.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hints {
     /// By step; a step that is absent is unknown.
     pub steps: BTreeMap<StepId, StepHint>,
@@ -16,7 +16,7 @@ pub struct Hints {
 }
 
 /// What is known beforehand about one step.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepHint {
     /// Its duration in milliseconds when it passes.
     pub duration_ms: Option<Interval>,

@@ -5,10 +5,15 @@ use super::graph::{Plan, PlannedStep};
 use super::hints::{Interval, Odds};
 use super::timeline::simulate;
 
-/// Simulated executions for a small workflow; large ones get fewer, so that planning stays quick.
+/// Most simulated executions.
 const SAMPLES: usize = 200;
-/// Simulated steps over all samples that planning may cost.
-const STEPS: usize = 200_000;
+/// Fewest, however short the real one is.
+const FEWEST: usize = 20;
+/// Simulated steps that are always worth it: a millisecond or two.
+const LEAST_STEPS: f64 = 5_000.0;
+/// Simulated steps for each millisecond that the execution is likely to take: about a hundredth of its time goes into
+/// foretelling it.
+const STEPS_PER_MS: f64 = 25.0;
 /// The 90 % quantile of the standard normal distribution.
 const Z90: f64 = 1.281_551_565_5;
 /// The 95 % quantile: what lies beyond is not drawn, because a few samples say nothing of it and sums would follow it.
@@ -76,7 +81,7 @@ impl Draws {
     /// Returns draws from what is known of each step.
     pub fn of(plan: &Plan) -> Self {
         let steps = plan.steps.len().max(1);
-        let samples = (STEPS / steps).clamp(20, SAMPLES);
+        let samples = samples(plan);
         let mut dice = Dice(0x6d65_6f77);
         let mut durations_ms = Vec::with_capacity(samples * steps);
         for _ in 0..samples {
@@ -89,6 +94,16 @@ impl Draws {
     pub fn each(&self) -> impl Iterator<Item = &[f64]> {
         self.durations_ms.chunks(self.steps)
     }
+}
+
+/// Returns how many executions are simulated: the longer the real one takes, the more there is time for.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "clamped")]
+fn samples(plan: &Plan) -> usize {
+    let work_ms: f64 = plan.steps.iter().map(|step| step.assumed_ms).sum();
+    let path_ms = plan.steps.iter().map(|step| step.remaining_ms).fold(0.0, f64::max);
+    let likely_ms = path_ms.max(work_ms / f64::from(plan.slots.max(1)));
+    let steps = plan.steps.len().max(1) as f64;
+    ((likely_ms * STEPS_PER_MS).max(LEAST_STEPS) / steps).clamp(FEWEST as f64, SAMPLES as f64) as usize
 }
 
 /// Draws a duration from a log-normal distribution whose halves meet the known quantiles.

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 pub use collect::Collector;
 pub use history::{Attempts, Change, Executions, History, Name, Names, RepositoryFacts};
-pub use repository::{removals, repository};
+pub use repository::{removals, repository, sources};
 
 use crate::error::Result;
 use repository::Gathered;

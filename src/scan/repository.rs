@@ -49,6 +49,15 @@ pub fn records(repository: &Repository) -> (Vec<Record>, Vec<String>) {
     (records, gathered.warnings)
 }
 
+/// Returns how many segments the branches of a repository hold, and how many journals its spool; nothing in them is read.
+///
+/// # Errors
+/// Its references or its spool cannot be read.
+pub fn sources(repository: &Repository) -> Result<usize> {
+    let segments = segments(repository, &mut Vec::new())?;
+    Ok(segments.len() + Spool::new(&repository.private_dir()).list()?.len())
+}
+
 /// Returns what a repository that was found gives; trouble is a warning in it.
 pub(super) fn gather(found: &Found) -> Gathered {
     let mut gathered = Gathered { name: found.name.clone(), ..Gathered::default() };

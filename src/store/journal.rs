@@ -1,5 +1,6 @@
 //! The append-only file of one execution while it runs: what was appended survives the death of the process.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::columns::to_second;
 use super::{disk, files};
 use crate::error::{Error, Result};
-use crate::record::{Attempt, Execution, Outcome, Outline, Record};
+use crate::record::{Attempt, Execution, Fact, Outcome, Outline, Record};
 
 /// The ending of a journal's file name.
 pub(super) const EXTENSION: &str = "journal";
@@ -23,7 +24,7 @@ pub(super) const BEGINNING: &str = ".beginning-";
 const MAX_BYTES: usize = 256 << 20;
 
 /// One line: 16 hex digits of the BLAKE3 hash of the rest, a space, and this as JSON.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(tag = "entry", rename_all = "kebab-case")]
 enum Entry {
     Began { execution: Box<Execution> },
@@ -32,6 +33,18 @@ enum Entry {
     Finished { attempt: Box<Attempt> },
     Undone { step: String, attempt: u32, outcome: Outcome },
     Closed { execution: Box<Execution> },
+}
+
+/// The same, to be written.
+#[derive(Serialize)]
+#[serde(tag = "entry", rename_all = "kebab-case")]
+enum Line<'a> {
+    Began { execution: &'a Execution },
+    Planned { outline: &'a Outline },
+    Started { attempt: &'a Attempt },
+    Finished { attempt: &'a Attempt },
+    Undone { step: &'a str, attempt: u32, outcome: Outcome },
+    Closed { execution: &'a Execution },
 }
 
 /// The open journal of an execution that runs in this process. The lock on it says that the execution lives.
@@ -55,8 +68,7 @@ impl Journal {
             disk::make_folders(folder)?;
             let first = disk::begin(folder, BEGINNING)?;
             flock(first.as_file(), FlockOperation::NonBlockingLockExclusive)?;
-            let line = line(&Entry::Began { execution: Box::new(execution.clone()) })?;
-            disk::write(first.as_file(), line.as_bytes())?;
+            disk::write(first.as_file(), &line(&Line::Began { execution })?)?;
             disk::put_new(first, &path)
         };
         let file = attempt().map_err(|error| refuse().cause(error))?;
@@ -73,7 +85,7 @@ impl Journal {
     /// # Errors
     /// The file cannot be written.
     pub fn planned(&self, outline: &Outline) -> Result<()> {
-        self.write(&Entry::Planned { outline: Box::new(outline.clone()) })
+        self.write(&Line::Planned { outline })
     }
 
     /// Appends that an attempt started; `attempt` holds what is known by then. Should its end never be appended, it
@@ -82,7 +94,7 @@ impl Journal {
     /// # Errors
     /// The file cannot be written.
     pub fn started(&self, attempt: &Attempt) -> Result<()> {
-        self.write(&Entry::Started { attempt: Box::new(finite(attempt)) })
+        self.write(&Line::Started { attempt: &finite(attempt) })
     }
 
     /// Appends a finished attempt with one write.
@@ -90,7 +102,28 @@ impl Journal {
     /// # Errors
     /// The file cannot be written.
     pub fn append(&self, attempt: &Attempt) -> Result<()> {
-        self.write(&Entry::Finished { attempt: Box::new(finite(attempt)) })
+        self.write(&Line::Finished { attempt: &finite(attempt) })
+    }
+
+    /// Appends what several events say of attempts with one write.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn append_all(&self, facts: &[Fact]) -> Result<()> {
+        let attempt = || -> std::io::Result<()> {
+            let mut lines = Vec::with_capacity(facts.len() * 512);
+            for fact in facts {
+                match fact {
+                    Fact::Started(attempt) => add(&mut lines, &Line::Started { attempt: &finite(attempt) })?,
+                    Fact::Finished(attempt) => add(&mut lines, &Line::Finished { attempt: &finite(attempt) })?,
+                    Fact::Undone { step, attempt, outcome } => {
+                        add(&mut lines, &Line::Undone { step, attempt: *attempt, outcome: *outcome })?;
+                    }
+                }
+            }
+            disk::write(&self.file, &lines)
+        };
+        attempt().map_err(|error| self.unwritable().cause(error))
     }
 
     /// Appends that what an attempt did was taken back.
@@ -98,7 +131,7 @@ impl Journal {
     /// # Errors
     /// The file cannot be written.
     pub fn undone(&self, step: &str, attempt: u32, outcome: Outcome) -> Result<()> {
-        self.write(&Entry::Undone { step: step.to_owned(), attempt, outcome })
+        self.write(&Line::Undone { step, attempt, outcome })
     }
 
     /// Waits until everything appended so far is on the disk: from then on it is acknowledged. May be called from
@@ -110,12 +143,12 @@ impl Journal {
         disk::sync(&self.file).and_then(|()| self.sync_name()).map_err(|error| self.unwritable().cause(error))
     }
 
-    /// Appends the closing row and syncs file and folder; `execution` holds the outcome and the duration.
+    /// Appends the closing row and syncs; `execution` holds the outcome and the duration.
     ///
     /// # Errors
     /// The file cannot be written or synced.
-    pub fn close(self, execution: &Execution) -> Result<()> {
-        self.write(&Entry::Closed { execution: Box::new(execution.clone()) })?;
+    pub fn close(&self, execution: &Execution) -> Result<()> {
+        self.write(&Line::Closed { execution })?;
         self.sync()
     }
 
@@ -128,8 +161,8 @@ impl Journal {
         Ok(())
     }
 
-    fn write(&self, entry: &Entry) -> Result<()> {
-        let attempt = || disk::write(&self.file, line(entry)?.as_bytes());
+    fn write(&self, entry: &Line) -> Result<()> {
+        let attempt = || disk::write(&self.file, &line(entry)?);
         attempt().map_err(|error| self.unwritable().cause(error))
     }
 
@@ -138,22 +171,39 @@ impl Journal {
     }
 }
 
-/// JSON knows no NaN and no infinity: such metrics say nothing and are left out.
-fn finite(attempt: &Attempt) -> Attempt {
+/// JSON knows no NaN and no infinity: such numbers say nothing and are left out.
+fn finite(attempt: &Attempt) -> Cow<'_, Attempt> {
+    let is_finite = |value: &f64| value.is_finite();
+    if attempt.metrics.values().all(is_finite) && attempt.duration_ms.as_ref().is_none_or(is_finite) {
+        return Cow::Borrowed(attempt);
+    }
     let mut attempt = attempt.clone();
     attempt.metrics.retain(|_, value| value.is_finite());
-    attempt.duration_ms = attempt.duration_ms.filter(|duration| duration.is_finite());
-    attempt
+    attempt.duration_ms = attempt.duration_ms.filter(is_finite);
+    Cow::Owned(attempt)
 }
 
-fn line(entry: &Entry) -> std::io::Result<String> {
-    let json = serde_json::to_string(entry)?;
+fn line(entry: &Line) -> std::io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    add(&mut line, entry)?;
+    Ok(line)
+}
+
+/// Adds a line to others.
+fn add(lines: &mut Vec<u8>, entry: &Line) -> std::io::Result<()> {
     // A line end on both sides: whatever a crash leaves before or behind it, zeros too, this line stands on its own.
-    Ok(format!("\n{} {json}\n", check(&json)))
+    let at = lines.len() + 1;
+    lines.extend_from_slice(b"\n0123456789abcdef ");
+    let json = lines.len();
+    serde_json::to_writer(&mut *lines, entry)?;
+    let check = check(&lines[json..]);
+    lines[at..json - 1].copy_from_slice(check.as_bytes());
+    lines.push(b'\n');
+    Ok(())
 }
 
-fn check(json: &str) -> String {
-    blake3::hash(json.as_bytes()).to_hex()[..16].to_owned()
+fn check(json: &[u8]) -> String {
+    blake3::hash(json).to_hex()[..16].to_owned()
 }
 
 /// Whether the execution behind a journal still runs.
@@ -240,7 +290,7 @@ fn cancelled(attempt: Attempt) -> Attempt {
 
 fn entry(line: &[u8]) -> Option<Entry> {
     let (hash, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    (hash == check(json)).then(|| serde_json::from_str(json).ok())?
+    (hash == check(json.as_bytes())).then(|| serde_json::from_str(json).ok())?
 }
 
 fn is_locked(path: &Path) -> Result<bool> {

@@ -1,6 +1,7 @@
 //! Records to bytes and back: the journal while an execution runs, Parquet segments for ever, TOML beside them.
 #![expect(clippy::disallowed_methods, reason = "this room reads and writes the store's files")]
 
+pub mod cache;
 pub mod columns;
 mod disk;
 mod files;

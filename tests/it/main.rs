@@ -53,5 +53,6 @@ mod simulate;
 mod space;
 mod store;
 mod trace;
+mod trouble;
 mod trust;
 mod watch;

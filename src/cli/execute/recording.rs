@@ -1,6 +1,7 @@
 //! An execution into its journal, off the path of the steps; trouble is one warning and never changes an outcome.
 
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::cli::{Context, identity, stamp};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::execute::Event;
-use crate::git::Repository;
+use crate::git::{Repository, State};
 use crate::plan::Plan;
 use crate::record::{Execution, ExecutionId, Fact, Outcome, Outline, Recorder};
 use crate::store::journal::Journal;
@@ -30,14 +31,48 @@ pub(super) struct Request<'a> {
 /// Remembers one execution.
 pub(super) struct Recording {
     recorder: Recorder,
-    facts: Sender<Fact>,
-    writer: JoinHandle<Result<Journal>>,
+    journal: Arc<Journal>,
+    /// What kept the journal from being written; nothing is appended after it.
+    trouble: Option<Error>,
+    sync: Arc<Sync>,
+    syncer: JoinHandle<Result<()>>,
+}
+
+/// A look at the sources that goes on while the execution is planned; no step may start before it is over.
+pub(super) struct Looking(Option<JoinHandle<Result<State>>>);
+
+impl Looking {
+    /// Begins to look at a repository's sources.
+    pub(super) fn at(repository: &Repository) -> Self {
+        let repository = repository.clone();
+        let thread = std::thread::Builder::new().name("sources".to_owned());
+        Self(thread.spawn(move || repository.state()).ok())
+    }
+
+    /// Waits for what was seen.
+    fn seen(self, repository: &Repository) -> Result<State> {
+        match self.0.map(JoinHandle::join) {
+            Some(Ok(seen)) => seen,
+            Some(Err(_)) => Err(Error::new(Kind::Bug, "the thread that looked at the sources panicked")),
+            // There was no thread to be had.
+            None => repository.state(),
+        }
+    }
+}
+
+/// What the thread that syncs has to know.
+#[derive(Default)]
+struct Sync {
+    /// Whether something was appended that is not on the disk yet.
+    due: AtomicBool,
+    over: AtomicBool,
 }
 
 impl Recording {
     /// Opens the journal; where that is impossible, says so once and remembers nothing.
     pub(super) fn start(
         repository: &Repository,
+        state: Looking,
         workflow: &Workflow,
         plan: &Plan,
         request: &Request,
@@ -58,24 +93,26 @@ impl Recording {
             machine: Some(Machine::here().class()),
             slots: Some(plan.slots),
             variables: workflow.recorded_variables.clone(),
-            source: identity::source(repository, context),
+            source: identity::described(repository, state.seen(repository), context),
             resumes: request.resumes,
         };
-        let (facts, received) = mpsc::channel();
+        let sync = Arc::new(Sync::default());
         let outline = Outline::of(plan, request.keep_going);
         let started = Spool::new(&repository.private_dir()).create(&repository.worktree(), &execution);
         let started = started.and_then(|journal| {
-            let writer = std::thread::Builder::new().name("journal".to_owned());
-            writer
-                .spawn(move || {
-                    journal.planned(&outline)?;
-                    write(journal, &received)
-                })
-                .map_err(|error| Error::store("the journal has no thread").cause(error))
+            let journal = Arc::new(journal);
+            let (shared, sync) = (Arc::clone(&journal), Arc::clone(&sync));
+            let thread = std::thread::Builder::new().name("journal".to_owned()).stack_size(128 * 1024);
+            let thread = thread.spawn(move || {
+                shared.planned(&outline)?;
+                in_groups(&shared, &sync)
+            });
+            Ok((journal, thread.map_err(|error| Error::store("the journal has no thread").cause(error))?))
         });
         match started {
-            Ok(writer) => {
-                Some(Self { recorder: Recorder::new(execution, plan, &identity::filled(context)), facts, writer })
+            Ok((journal, syncer)) => {
+                let recorder = Recorder::new(execution, plan, &identity::filled(context));
+                Some(Self { recorder, journal, trouble: None, sync, syncer })
             }
             Err(error) => {
                 context.terminal.warn(&format!("this execution will not be remembered: {error}"));
@@ -84,50 +121,53 @@ impl Recording {
         }
     }
 
-    /// Takes an event; never waits for the disk.
-    pub(super) fn see(&mut self, event: &Event) {
-        if let Some(fact) = self.recorder.take(event) {
-            // The writer is gone where the journal cannot be written; its error comes at the end.
-            let _ = self.facts.send(fact);
+    /// Takes what happened; never waits for the disk.
+    pub(super) fn see(&mut self, events: &[Event]) {
+        if self.trouble.is_some() {
+            return;
+        }
+        let facts: Vec<Fact> = events.iter().filter_map(|event| self.recorder.take(event)).collect();
+        if facts.is_empty() {
+            return;
+        }
+        self.trouble = self.journal.append_all(&facts).err();
+        if !self.sync.due.swap(true, Ordering::SeqCst) {
+            self.syncer.thread().unpark();
         }
     }
 
     /// Closes the journal and waits until all of it is on the disk.
     pub(super) fn end(self, context: &Context) {
-        drop(self.facts);
-        let written = match self.writer.join() {
-            Ok(written) => written,
+        self.sync.over.store(true, Ordering::SeqCst);
+        self.syncer.thread().unpark();
+        let synced = match self.syncer.join() {
+            Ok(synced) => synced,
             Err(_) => Err(Error::new(Kind::Bug, "the journal's thread panicked")),
         };
-        if let Err(error) = written.and_then(|journal| journal.close(self.recorder.execution())) {
+        let written = self.trouble.map_or(Ok(()), Err).and(synced);
+        if let Err(error) = written.and_then(|()| self.journal.close(self.recorder.execution())) {
             context.terminal.warn(&format!("this execution is not remembered as a whole: {error}"));
         }
     }
 }
 
-/// Appends facts until there are no more to come, and syncs them in groups.
-fn write(journal: Journal, facts: &Receiver<Fact>) -> Result<Journal> {
-    while let Ok(fact) = facts.recv() {
-        append(&journal, &fact)?;
+/// Brings what is appended to the disk in groups, so that no step waits for it.
+fn in_groups(journal: &Journal, sync: &Sync) -> Result<()> {
+    while !sync.over.load(Ordering::SeqCst) {
+        if !sync.due.load(Ordering::SeqCst) {
+            std::thread::park();
+            continue;
+        }
         // Whatever comes within the span shares the sync at its end.
         let since = Clock::system();
-        loop {
-            match facts.recv_timeout(SYNC.saturating_sub(since.elapsed())) {
-                Ok(fact) => append(&journal, &fact)?,
-                Err(RecvTimeoutError::Timeout) => break,
-                // Closing syncs.
-                Err(RecvTimeoutError::Disconnected) => return Ok(journal),
-            }
+        while since.elapsed() < SYNC && !sync.over.load(Ordering::SeqCst) {
+            std::thread::park_timeout(SYNC.saturating_sub(since.elapsed()));
         }
-        journal.sync()?;
+        if !sync.over.load(Ordering::SeqCst) {
+            sync.due.store(false, Ordering::SeqCst);
+            journal.sync()?;
+        }
     }
-    Ok(journal)
-}
-
-fn append(journal: &Journal, fact: &Fact) -> Result<()> {
-    match fact {
-        Fact::Started(attempt) => journal.started(attempt),
-        Fact::Finished(attempt) => journal.append(attempt),
-        Fact::Undone { step, attempt, outcome } => journal.undone(step, *attempt, *outcome),
-    }
+    // Closing syncs the rest.
+    Ok(())
 }

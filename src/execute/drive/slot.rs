@@ -2,6 +2,7 @@
 //! that nothing has to be woken between one step and the next.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::mpsc;
 use std::thread::Scope;
@@ -13,15 +14,23 @@ use crate::execute::event::{Ending, Event, Usage};
 use crate::execute::metrics;
 use crate::execute::outlet::Outlet;
 use crate::execute::process::Process;
+use crate::execute::spawn::Place;
 use crate::plan::{Start, StepIndex};
 
 /// How often a group that is being stopped is looked at once its first process has ended.
 const LINGER: Duration = Duration::from_millis(20);
 
+/// The way out for the processes of one slot: where they start, and where what they say goes.
+pub(super) struct Exit {
+    /// Without one nothing can be started, for this reason.
+    place: Result<Place, String>,
+    pub outlet: Option<Arc<Outlet>>,
+}
+
 impl Drive<'_> {
     /// Runs one attempt after the other until there will be none any more.
     pub(super) fn work<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
-        let outlet = self.outlet();
+        let exit = self.exit();
         let mut told = false;
         let mut state = self.state();
         loop {
@@ -30,7 +39,7 @@ impl Drive<'_> {
                     return;
                 }
                 if !told {
-                    // What would have been told while the next process starts.
+                    // What would have been told before the next process starts.
                     drop(state);
                     self.tell();
                     state = self.state();
@@ -44,7 +53,7 @@ impl Drive<'_> {
             };
             let started = self.begin(&mut state, start);
             drop(state);
-            let end = self.attempt(start, outlet.as_deref());
+            let end = self.attempt(start, &exit);
             state = self.state();
             state.running.remove(&start.slot);
             self.ended(&mut state, start, started, end);
@@ -78,20 +87,22 @@ impl Drive<'_> {
     }
 
     /// Runs an attempt to its end.
-    fn attempt(&self, start: Start, outlet: Option<&Outlet>) -> End {
+    fn attempt(&self, start: Start, exit: &Exit) -> End {
         let Some(command) = &self.plan.steps[start.step.at()].step.run else {
             return self.ask(start).into();
         };
-        let process = match self.launch(start.step, &start.attempt.to_string(), command, outlet) {
+        // What ended and what starts is in the journal before the process is there: an execution that is killed knows
+        // what it began.
+        self.tell();
+        let process = match self.launch(start.step, &start.attempt.to_string(), command, exit) {
             Ok(process) => process,
             Err(reason) => return Ending::NotStarted { reason }.into(),
         };
         if let Some(running) = self.state().running.get_mut(&start.slot) {
             running.attach(process);
         }
-        self.tell();
         process.wait();
-        let (ending, usage) = self.reap(start.slot, process, outlet);
+        let (ending, usage) = self.reap(start.slot, process, exit);
         let step = &self.plan.steps[start.step.at()].step;
         let ending = confine::explained(ending, &step.resources);
         let mut metrics = self.metrics(start);
@@ -110,34 +121,29 @@ impl Drive<'_> {
     }
 
     /// Starts a command of a step; `attempt` is its number, or `undo`.
-    pub(super) fn launch(
-        &self,
-        step: StepIndex,
-        attempt: &str,
-        command: &str,
-        outlet: Option<&Outlet>,
-    ) -> Result<Process, String> {
+    pub(super) fn launch(&self, step: StepIndex, attempt: &str, command: &str, exit: &Exit) -> Result<Process, String> {
         let step = &self.plan.steps[step.at()].step;
         let launcher = self.launcher.as_ref().map_err(Clone::clone)?;
+        let place = exit.place.as_ref().map_err(Clone::clone)?;
         let mut env: Vec<(&str, &str)> = step.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         env.push(("MEOW_EXECUTION", &self.options.execution));
         env.push(("MEOW_STEP", step.id.as_str()));
         env.push(("MEOW_ATTEMPT", attempt));
         let metrics = metrics::path(&self.options.logs, &step.id, attempt);
         env.extend(metrics.to_str().map(|file| ("MEOW_METRICS", file)));
-        if let (Some(outlets), Some(outlet)) = (&self.outlets, outlet) {
+        if let (Some(outlets), Some(outlet)) = (&self.outlets, &exit.outlet) {
             outlet.begin(outlets, &step.id, attempt);
         }
         let front = self.front(step, &metrics)?;
         let first_word = || command.split_whitespace().next().unwrap_or_default().escape_debug();
         launcher
-            .launch(command, &front, &env, outlet.map(Outlet::writer))
+            .launch(command, &front, &env, place)
             .map(|process| process.sandboxed(self.sandboxed(step) == Some(true)))
             .map_err(|error| format!("`{}` cannot be started: {error}", first_word()))
     }
 
     /// Ends what is left of an attempt whose first process has ended; returns how that ended and what it used.
-    fn reap(&self, slot: u32, process: Process, outlet: Option<&Outlet>) -> (Ending, Usage) {
+    fn reap(&self, slot: u32, process: Process, exit: &Exit) -> (Ending, Usage) {
         let has_grace = |state: &mut State| {
             state.running.get_mut(&slot).is_some_and(|running| {
                 running.leader_ended = true;
@@ -154,7 +160,7 @@ impl Drive<'_> {
         };
         let (ending, mut usage) = process.reap();
         usage.peak_memory_bytes = usage.peak_memory_bytes.max(Some(peak).filter(|peak| *peak > 0));
-        if let Some(outlet) = outlet {
+        if let Some(outlet) = &exit.outlet {
             outlet.finish(&|error| self.lose(error));
         }
         let ending = match forced {
@@ -190,8 +196,12 @@ impl Drive<'_> {
         self.state().running.get_mut(&start.slot).and_then(Running::detach).unwrap_or(Ending::Cancelled)
     }
 
-    /// Returns an outlet for the output of one slot; without one the output is lost.
-    pub(super) fn outlet(&self) -> Option<std::sync::Arc<Outlet>> {
-        self.outlets.as_ref()?.add().inspect_err(|error| self.lose(error)).ok()
+    /// Prepares to start the processes of one slot; without an outlet what they say is lost.
+    pub(super) fn exit(&self) -> Exit {
+        let outlet = self.outlets.as_ref().and_then(|all| all.add().inspect_err(|error| self.lose(error)).ok());
+        let output = outlet.as_deref().map(Outlet::writer);
+        let place = self.launcher.as_ref().map_err(Clone::clone);
+        let place = place.and_then(|launcher| launcher.place(output).map_err(|error| error.to_string()));
+        Exit { place, outlet }
     }
 }

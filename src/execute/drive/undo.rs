@@ -20,18 +20,18 @@ impl Drive<'_> {
         if failed == 0 || pulls > 0 {
             return;
         }
-        let outlet = self.outlet();
+        let exit = self.exit();
         for step in passed.into_iter().rev() {
             let Some(command) = &self.plan.steps[step.at()].step.undo else { continue };
             if self.stop.pulls() > pulls {
                 return;
             }
             let started = self.clock.elapsed();
-            let ending = match self.launch(step, "undo", command, outlet.as_deref()) {
+            let ending = match self.launch(step, "undo", command, &exit) {
                 Ok(process) => self.await_undo(process, wakes),
                 Err(reason) => Ending::NotStarted { reason },
             };
-            if let Some(outlet) = &outlet {
+            if let Some(outlet) = &exit.outlet {
                 outlet.finish(&|error| self.lose(error));
             }
             let duration_ms = self.clock.elapsed().saturating_sub(started).as_secs_f64() * 1e3;
