@@ -46,7 +46,7 @@ pub fn write(project: &Project, action: &Action, context: &Context) -> Result<St
 
 /// Takes away a decision that was written a moment ago and did not come about.
 pub fn withdraw(project: &Project, id: &str) {
-    let _ = std::fs::remove_file(project.meow().join(KIND).join(format!("{id}.toml")));
+    let _ = store::toml::remove(&project.meow(), KIND, id);
 }
 
 fn compact(at: Timestamp) -> jiff::fmt::strtime::Display<'static> {

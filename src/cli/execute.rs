@@ -278,8 +278,10 @@ fn shared(args: &Args, context: &Context, plan: &Plan) -> Option<Shared> {
 /// git directory cannot be written.
 fn logs(repository: Option<&Repository>, id: ExecutionId) -> Result<(PathBuf, bool)> {
     if let Some(repository) = repository {
-        let folder = repository.private_dir().join("logs").join(id.to_string());
-        if std::fs::create_dir_all(&folder).is_ok() {
+        let logs = repository.private_dir().join("logs");
+        let folder = logs.join(id.to_string());
+        let leads_out = [&repository.private_dir(), &logs].into_iter().any(|folder| folder.is_symlink());
+        if !leads_out && std::fs::create_dir_all(&folder).is_ok() {
             return Ok((folder, false));
         }
     }

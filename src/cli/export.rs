@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::Context;
 use super::history::history;
+use super::{Context, output};
 use crate::error::{Error, Result};
 use crate::report::{self, format::count};
 
@@ -52,7 +52,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let trace = report::trace(&history, place);
     let text = report::json(&trace);
     let Some(file) = &args.output else { return context.terminal.result(&text).map(|()| 0) };
-    let path = context.settings.directory.join(file);
+    let path = output::place(file, &context.settings)?;
     fs::write(&path, text).map_err(|error| {
         Error::request(format!("{} cannot be written", path.display())).cause(error).hint("name another file with -o")
     })?;

@@ -26,6 +26,7 @@ pub mod log;
 pub mod machine;
 pub mod man;
 pub mod optimize;
+pub mod output;
 pub mod page;
 pub mod project;
 pub mod purge;

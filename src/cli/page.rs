@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, output};
 use crate::error::{Error, Result};
 use crate::report::{self, Document};
 use crate::scan::History;
@@ -51,7 +51,7 @@ pub fn form(page: &impl Serialize, document: &Document, format: Format) -> Strin
 /// The file or the output cannot be written.
 pub fn deliver(page: &str, file: Option<&Path>, context: &Context) -> Result<()> {
     let Some(file) = file else { return context.terminal.result(page) };
-    let place = context.settings.directory.join(file);
+    let place = output::place(file, &context.settings)?;
     std::fs::write(&place, page)
         .map_err(|error| Error::store(format!("{} cannot be written", place.display())).cause(error))
 }

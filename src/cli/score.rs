@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::Context;
 use super::history::{history, normed};
 use super::page::{self, Format};
+use super::{Context, output};
 use crate::error::{Error, Result};
 use crate::import::jsonl;
 use crate::learn::newcomers::{Cold, Newcomers, newcomers};
@@ -72,7 +72,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     };
     let said = trace.replay(&mut Forecaster::default());
     if let Some(file) = &args.predictions {
-        std::fs::write(context.settings.directory.join(file), csv(&trace, &said))
+        std::fs::write(output::place(file, &context.settings)?, csv(&trace, &said))
             .map_err(|error| Error::request(format!("{} cannot be written", file.display())).cause(error))?;
     }
     let scores = Page {

@@ -27,6 +27,39 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     attempt().map_err(|error| Error::store(format!("{} cannot be written", path.display())).cause(error))
 }
 
+/// Checks that no folder of a repository's `.meow` on the way to `path` is a link, which could lead anywhere.
+///
+/// # Errors
+/// One is.
+pub(super) fn no_link(meow: &Path, path: &Path) -> Result<()> {
+    // A person's own folder for state may lie behind links of theirs.
+    let own = meow.file_name().is_none_or(|name| name != ".meow");
+    let within = path.ancestors().skip(1).take_while(|folder| folder.starts_with(meow));
+    match within.into_iter().find(|folder| !own && folder.is_symlink()) {
+        Some(link) => Err(Error::store(format!("{} is a link; nothing is written through it", link.display()))),
+        None => Ok(()),
+    }
+}
+
+/// Checks that a place below `.meow` is one of a segment: `records/month=2026-11/<name>.parquet`.
+///
+/// # Errors
+/// It is not; such a name came from elsewhere and may lead anywhere.
+fn is_place(place: &str) -> Result<()> {
+    let plain = |part: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_=.".contains(c);
+        !part.is_empty() && !part.starts_with('.') && part.chars().all(plain)
+    };
+    match place.split('/').collect::<Vec<_>>()[..] {
+        [RECORDS, month, name]
+            if plain(month) && plain(name) && month.starts_with("month=") && name.ends_with(".parquet") =>
+        {
+            Ok(())
+        }
+        _ => Err(Error::store(format!("`{}` is no place of a segment", place.escape_debug()))),
+    }
+}
+
 /// Writes `bytes` to `path` unless there is a file already; returns whether it was written.
 ///
 /// # Errors
@@ -110,6 +143,7 @@ impl Segment {
 pub fn add(meow: &Path, records: &[Record], writer: &str, now: Timestamp) -> Result<String> {
     let bytes = segment::encode(records)?;
     let place = segment::place(records, writer, now, &bytes);
+    no_link(meow, &meow.join(&place))?;
     write_whole(&meow.join(&place), &bytes)?;
     Ok(place)
 }
@@ -120,6 +154,8 @@ pub fn add(meow: &Path, records: &[Record], writer: &str, now: Timestamp) -> Res
 /// The folder cannot be made or written.
 pub fn write(meow: &Path, place: &str, bytes: &[u8]) -> Result<()> {
     let path = meow.join(place);
+    is_place(place)?;
+    no_link(meow, &path)?;
     path.parent().into_iter().for_each(sweep);
     write_whole(&path, bytes)
 }

@@ -59,6 +59,7 @@ impl Spool {
     /// # Errors
     /// See [`Journal::create`].
     pub fn create(&self, worktree: &str, execution: &Execution) -> Result<Journal> {
+        self.no_link(&["spool", &format!("spool/{}", files::safe_name(worktree))])?;
         Journal::create(&self.private.join("spool").join(files::safe_name(worktree)), execution)
     }
 
@@ -105,6 +106,7 @@ impl Spool {
     /// # Errors
     /// It cannot be read or written.
     pub fn writer(&self, clock: &Clock) -> Result<String> {
+        self.no_link(&["writer"])?;
         let path = self.private.join("writer");
         if !path.exists() {
             let random = crate::record::Digest::from_bytes(clock.random()?).to_string();
@@ -156,8 +158,19 @@ impl Spool {
         Ok(drawn)
     }
 
+    /// Checks that neither the private folder nor these in it are links, which could lead out of the git directory.
+    fn no_link(&self, names: &[&str]) -> Result<()> {
+        let all = names.iter().map(|name| self.private.join(name)).chain([self.private.clone()]);
+        match all.into_iter().find(|path| path.is_symlink()) {
+            Some(link) => Err(Error::store(format!("{} is a link; nothing is written through it", link.display()))
+                .hint("remove it: meow makes a folder there itself")),
+            None => Ok(()),
+        }
+    }
+
     /// Waits for and takes the lock of those who seal and free; it goes with the returned file.
     pub(super) fn lock(&self) -> Result<File> {
+        self.no_link(&["spool", "sealed", "spool.lock"])?;
         let path = self.private.join("spool.lock");
         let attempt = || -> std::io::Result<File> {
             fs::create_dir_all(&self.private)?;

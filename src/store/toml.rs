@@ -18,6 +18,7 @@ pub const MAX_BYTES: usize = 256 << 10;
 /// The value has no TOML form, is too large, or the file cannot be written.
 pub fn put(meow: &Path, kind: &str, id: &str, value: &impl Serialize) -> Result<PathBuf> {
     let path = place(meow, kind, id);
+    files::no_link(meow, &path)?;
     let refuse = || Error::store(format!("{} cannot be written", path.display()));
     let text = ::toml::to_string(value).map_err(|error| refuse().cause(error))?;
     if text.len() > MAX_BYTES {
@@ -36,6 +37,7 @@ pub fn put(meow: &Path, kind: &str, id: &str, value: &impl Serialize) -> Result<
 /// There is one already, the value has no TOML form or is too large, or the file cannot be written.
 pub fn add(meow: &Path, kind: &str, id: &str, value: &impl Serialize) -> Result<PathBuf> {
     let path = place(meow, kind, id);
+    files::no_link(meow, &path)?;
     let refuse = || Error::store(format!("{} cannot be written", path.display()));
     let text = ::toml::to_string(value).map_err(|error| refuse().cause(error))?;
     if text.len() > MAX_BYTES {
@@ -90,6 +92,7 @@ pub fn list(meow: &Path, kind: &str) -> Result<Vec<String>> {
 /// It cannot be removed.
 pub fn remove(meow: &Path, kind: &str, id: &str) -> Result<()> {
     let path = place(meow, kind, id);
+    files::no_link(meow, &path)?;
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Error::store(format!("{} cannot be removed", path.display())).cause(error))

@@ -76,6 +76,10 @@ fn parts(text: &str) -> Result<Option<(&str, &str)>> {
 }
 
 fn read(path: &Path) -> Result<Option<String>> {
+    if path.is_symlink() {
+        return Err(Error::request(format!("{FILE} is a link; nothing is written through it"))
+            .hint("put the section into the file that it leads to: `meow init --agents` in another folder writes it"));
+    }
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

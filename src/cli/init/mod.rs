@@ -110,6 +110,9 @@ fn hook(args: &Args, project: &Project, context: &Context) -> Result<()> {
 /// Writes a file that is not there; returns whether it was written. What is there stays, whatever it is.
 fn put(path: &Path, text: &str) -> Result<bool> {
     let wrong = |error: std::io::Error| Error::store(format!("{} cannot be written", path.display())).cause(error);
+    if let Some(folder) = path.parent().filter(|folder| folder.is_symlink()) {
+        return Err(Error::request(format!("{} is a link; nothing is written through it", folder.display())));
+    }
     fs::create_dir_all(path.parent().expect("below .meow")).map_err(wrong)?;
     match fs::OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(mut file) => std::io::Write::write_all(&mut file, text.as_bytes()).map_err(wrong).map(|()| true),

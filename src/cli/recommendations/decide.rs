@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::Found;
 use crate::cli::project::Project;
-use crate::cli::{Context, decisions, stamp, workflows};
+use crate::cli::{Context, decisions, output, stamp, workflows};
 use crate::error::{Error, Result};
 use crate::recommend::{Action, ActionKind, Advice, Decisions, Edit, Life, proven_command};
 use crate::record::Digest;
@@ -215,6 +215,7 @@ fn change(
     context: &Context,
 ) -> Result<String> {
     let wrong = |error: std::io::Error| Error::store(format!("{} cannot be written", path.display())).cause(error);
+    output::place(path, &context.settings)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut staged = tempfile::Builder::new().prefix(".meow-").tempfile_in(folder).map_err(wrong)?;
     staged.write_all(after.as_bytes()).map_err(wrong)?;

@@ -57,8 +57,12 @@ pub struct Layer {
 
 /// Returns the file of settings of the project around a folder: at the top of its work tree, or in the folder itself.
 pub fn of_repository(directory: &Path) -> PathBuf {
-    let top = directory.ancestors().find(|folder| folder.join(".git").symlink_metadata().is_ok());
-    top.unwrap_or(directory).join(".meow/config.toml")
+    top_of(directory).unwrap_or(directory).join(".meow/config.toml")
+}
+
+/// Returns the top of the work tree around a folder.
+pub fn top_of(directory: &Path) -> Option<&Path> {
+    directory.ancestors().find(|folder| folder.join(".git").symlink_metadata().is_ok())
 }
 
 /// Reads a file of settings; one that is not there says nothing.
