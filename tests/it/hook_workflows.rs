@@ -26,6 +26,13 @@ fn hooked(events: &[&str], run: &str) -> Space {
     space
 }
 
+/// Has the person switch off the sandbox that is there for what runs unasked: these steps work outside of the project.
+fn without_sandbox(space: &Space) {
+    let folder = space.home().join(".config/meow");
+    fs::create_dir_all(&folder).expect("folders");
+    fs::write(folder.join("config.toml"), "sandbox = \"off\"\n").expect("written");
+}
+
 fn check(run: &str) -> String {
     format!("formula = \"check\"\n[[steps]]\nid = \"a\"\nrun = '''\n{run}\n'''\n")
 }
@@ -133,6 +140,7 @@ fn the_hook_that_was_there_before_gets_its_input_and_is_timed() {
 #[test]
 fn every_event_runs_its_workflow() {
     let space = hooked(&EVENTS, "echo \"$MEOW_TRIGGER\" >> \"$HOME/events\"");
+    without_sandbox(&space);
     let git = |args: &[&str]| space.git(args);
     let change = |text: &str| {
         space.write("README", text);
@@ -171,6 +179,7 @@ fn a_step_that_works_in_another_repository_is_not_led_back() {
         &["pre-commit"],
         "cd \"$HOME/other\" && echo >> new && git add new && git commit --quiet --message=theirs",
     );
+    without_sandbox(&space);
     space.git(&["init", "--quiet", "--initial-branch=main", "../home/other"]);
     let other = space.home().join("other");
     let linked = space.home().join("linked");
@@ -191,6 +200,7 @@ fn a_step_that_works_in_another_repository_is_not_led_back() {
 #[test]
 fn a_workflow_that_commits_does_not_start_itself() {
     let space = hooked(&["post-commit"], "echo >> \"$HOME/times\"\ngit commit --quiet --allow-empty --message=inner");
+    without_sandbox(&space);
     space.git(&["commit", "--quiet", "--allow-empty", "--message=outer"]);
     assert_eq!(space.git(&["log", "-2", "--format=%s"]), "inner\nouter");
     assert_eq!(fs::read_to_string(space.home().join("times")).expect("it ran").lines().count(), 1);

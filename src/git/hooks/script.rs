@@ -30,8 +30,8 @@ pub enum Before {
 
 /// Returns the whole hook.
 ///
-/// It may stop git only by the exit code of the hook that was there before, or by a workflow that ran and failed: 126 and
-/// 127 are the shell's words for a meow that does not start. A pre-commit hook that only seals starts nothing at all while the
+/// It may stop git only by the exit code of the hook that was there before, or by a workflow that ran and failed: where there is
+/// neither, a meow that is killed stops nothing. 126 and 127 are the shell's words for a meow that does not start. A pre-commit hook that only seals starts nothing at all while the
 /// spool, which lies beside the usual folder of hooks, is empty.
 pub fn script(wanted: Wanted, before: Before) -> String {
     let Wanted { event, runs, made_folder } = wanted;
@@ -55,6 +55,7 @@ pub fn script(wanted: Wanted, before: Before) -> String {
         }
         (false, _) => "[ $# = 0 ] && exit 0\n",
     };
+    let nothing = if runs { "" } else { "[ $# = 0 ] && exit 0\n" };
     let made = if made_folder { "# The folder was made for it.\n" } else { "" };
     marked(&format!(
         "{made}folder=\"${{0%/*}}\"\n\
@@ -71,6 +72,7 @@ pub fn script(wanted: Wanted, before: Before) -> String {
          {idle}\
          meow hook {event}{run} -- \"$@\"\n\
          code=$?\n\
+         {nothing}\
          # 126 and 127: meow itself could not start.\n\
          if [ $code = 126 ] || [ $code = 127 ]; then\n    \
              [ $# = 0 ] || exec \"$@\"\n    \
