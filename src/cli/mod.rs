@@ -21,6 +21,7 @@ pub mod import;
 pub mod init;
 pub mod insights;
 pub mod learn;
+pub mod learning_report;
 pub mod list;
 pub mod log;
 pub mod machine;
@@ -98,6 +99,7 @@ enum Command {
     Init(init::Args),
     Insights(insights::Args),
     Learn(learn::Args),
+    LearningReport(learning_report::Args),
     List(list::Args),
     Log(log::Args),
     Man(man::Args),
@@ -187,6 +189,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8> {
         Command::Init(args) => init::run(args, context),
         Command::Insights(args) => insights::run(args, context),
         Command::Learn(args) => learn::run(args, context),
+        Command::LearningReport(args) => learning_report::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Man(args) => man::run(args, context),

@@ -10,6 +10,7 @@ mod experts;
 pub mod failure;
 pub mod flaky;
 mod foresee;
+pub mod health;
 pub mod hints;
 pub mod insight;
 mod kin;
@@ -39,6 +40,7 @@ pub mod verdicts;
 mod window;
 
 pub use foresee::{Coming, Foreseen, Foresight, foresee};
+pub use health::{Health, health};
 pub use hints::{hints, time_limit_ms};
 pub use insight::{Insight, insights};
 pub use knowledge::{Flakiness, Knowledge, Pattern, Verdict, WorkflowPattern};

@@ -27,6 +27,7 @@ mod keeping;
 mod landing;
 mod laws;
 mod learn;
+mod learning_report;
 mod limits;
 mod list;
 mod markup;

@@ -49,6 +49,7 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
     for space in [Space::repository(), lived(1), lived(2), project().0, verified(), worked(), branched()] {
         see(&space, "analysis", &["analyze", "--json"]);
         see(&space, "insights", &["insights", "--json"]);
+        see(&space, "learning-report", &["learning-report", "--days", "60", "--json"]);
         see(&space, "score", &["score", "--format", "json"]);
         see(&space, "settings", &["config", "--list", "--json"]);
         see(&space, "learning", &["learn", "--json"]);

@@ -5,6 +5,7 @@ pub(super) mod comparison;
 mod executions;
 mod gate;
 mod insights;
+mod learning;
 mod losses;
 
 use super::document::{Block, Line, Table, name, words};

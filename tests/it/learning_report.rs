@@ -1,0 +1,77 @@
+//! The learning report: intervals that add up, the same numbers in all forms, and health whose parts make its score.
+
+use meow::learn::{State, health, insights, learn, trends};
+use meow::report::format::duration;
+use meow::report::{self, LearningReport, learning_report};
+use meow::scan::History;
+
+use crate::golden::golden;
+use crate::null::{Draw, Made, Shape, history};
+
+fn page(days: u32) -> LearningReport {
+    let step = |id: &str, needs: &[usize], flaky: f64| Made {
+        id: id.into(),
+        needs: needs.to_vec(),
+        median_ms: 60_000.0,
+        broken_trees: 0.05,
+        flaky,
+        hangs: 0.0,
+    };
+    let shape = Shape {
+        steps: vec![step("build", &[], 0.0), step("test", &[0], 0.2), step("lint", &[0], 0.0)],
+        executions: 120,
+        sigma: 0.2,
+        machines: vec![("linux-x86_64-2c-16g", 1.0)],
+        slots: 1,
+        repeats: (0.1, 0.5),
+        every_minutes: 300.0,
+    };
+    let history = History::from_records("project", &history(&shape, &mut Draw::new(11)));
+    let known = learn(State::default(), &history).1;
+    let found = insights(&history, &trends(&history), &std::collections::BTreeMap::new());
+    let health = health(&history, &known);
+    let last = *history.executions.started_ms.last().expect("executions");
+    let now = jiff::Timestamp::from_millisecond(last + 3_600_000).expect("a time");
+    learning_report(history, &found, health, now, days)
+}
+
+#[test]
+fn causes_add_up_and_forms_agree() {
+    let page = page(14);
+    let (all, causes) = page.lost.split_last().expect("causes");
+    assert!(all.low_ms < all.mean_ms && all.mean_ms < all.high_ms, "{all:?}");
+    let ends: [fn(&report::learning::Cause) -> f64; 3] =
+        [|cause| cause.low_ms, |cause| cause.mean_ms, |cause| cause.high_ms];
+    for end in ends {
+        let sum: f64 = causes.iter().map(end).sum();
+        assert!((sum - end(all)).abs() < 1e-6 * sum, "{sum} {all:?}");
+    }
+    let document = page.document();
+    let forms = [report::text(&document), report::markdown(&document), report::html(&document)];
+    for form in &forms {
+        for cause in &page.lost {
+            assert!(form.contains(&duration(cause.mean_ms)) && form.contains(&duration(cause.high_ms)), "{form}");
+        }
+        for health in &page.health {
+            assert!(form.contains(&format!("{:.0}", health.score)), "{form}");
+        }
+        assert!(page.insights.insights.iter().all(|one| form.contains(&one.evidence[0][..8])), "{form}");
+    }
+    golden("tests/pages/learning.txt", &forms[0]);
+    golden("tests/pages/learning.md", &forms[1]);
+    golden("tests/pages/learning.json", &report::json(&page));
+}
+
+#[test]
+fn health_is_its_parts_by_weight() {
+    for health in page(7).health {
+        assert!((0.0..=100.0).contains(&health.score) && health.at_least <= health.score, "{health:?}");
+        let parts = [Some(health.success), health.time, health.steady, health.predictions];
+        let weights = health::WEIGHTS.map(|(_, weight)| weight);
+        let known: Vec<(f64, f64)> =
+            parts.iter().zip(weights).filter_map(|(part, weight)| Some(((*part)?, weight))).collect();
+        let all: f64 = known.iter().map(|(_, weight)| weight).sum();
+        let score = 100.0 * known.iter().map(|(part, weight)| part * weight).sum::<f64>() / all;
+        assert!((score - health.score).abs() <= 0.05 + 1e-9, "{health:?}");
+    }
+}
