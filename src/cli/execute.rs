@@ -195,10 +195,13 @@ fn perform(
         .zip(looking)
         .and_then(|(repository, state)| Recording::start(repository, state, workflow, plan, &request, context));
     // Not before its own journal says that it goes on with the other: a third one would find that still to be resumed.
-    resume.inspect(|resume| resume.end_survivors(context));
+    resume.inspect(|resume| resume.end_survivors(project, context));
     // A folder that takes no journal takes no output either, and a step that cannot write fails.
     let (logs, temporary) = logs(repository.filter(|_| recording.is_some()), id)?;
     terminal.say(&forecast::line(plan));
+    if let Some(risky) = forecast::risky(plan) {
+        terminal.say(&risky);
+    }
     let stop = Stop::default();
     stop.on_signals().map_err(|error| Error::new(Kind::Bug, "no signal handlers").cause(error))?;
     let mut progress = Progress::new(plan, terminal, args.keep_going, args.manual);

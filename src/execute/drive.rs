@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use super::event::{Ending, Event, ExecutionOutcome, Usage};
 use super::launch::Launcher;
+use super::leash::Leash;
 use super::ledger::{self, Ledger, Use};
 use super::outlet::Outlets;
 use super::{Listener, Options, Stop};
@@ -43,6 +44,7 @@ pub(super) struct Drive<'a> {
     /// Without one nothing can be started, for this reason.
     launcher: Result<Launcher, String>,
     outlets: Option<Outlets>,
+    leash: Leash,
     /// Whether somebody was told that output is lost.
     lost: AtomicBool,
     wake: Sender<Wake>,
@@ -123,6 +125,7 @@ impl<'a> Drive<'a> {
             began: clock.elapsed(),
             launcher: Launcher::new(&options.directory, &options.environment).map_err(|error| error.to_string()),
             outlets: None,
+            leash: Leash::new(&options.execution),
             lost: AtomicBool::new(false),
             wake,
             state: Mutex::new(state),
@@ -148,6 +151,7 @@ impl<'a> Drive<'a> {
             if self.options.undo {
                 self.undo(wakes);
             }
+            self.leash.end_all(self.clock);
             if let Some(outlets) = &self.outlets {
                 outlets.end();
             }
@@ -175,6 +179,7 @@ impl<'a> Drive<'a> {
             state.alarm = state.running.values().filter_map(Running::alarm).chain(due).chain(again).min();
             let alarm = state.alarm;
             drop(state);
+            self.leash.tidy();
             self.tell();
             // Whether something came or the time is over, it looks again; the channel stays open as long as `self`.
             let _ = match alarm {
@@ -286,6 +291,15 @@ impl<'a> Drive<'a> {
     fn enforce_limits(&self, state: &mut State) {
         let now = self.clock.elapsed();
         for running in state.running.values_mut() {
+            if let Some((start, limit_ms)) = running.warning(now) {
+                let step = self.plan.steps[start.step.at()].id().clone();
+                state.events.push(Event::LimitNear {
+                    step,
+                    attempt: start.attempt,
+                    ran_ms: limit_ms / 4 * 3,
+                    limit_ms,
+                });
+            }
             running.enforce(now, self.options.grace);
         }
     }

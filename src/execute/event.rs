@@ -50,6 +50,17 @@ pub enum Event {
         /// The numbers it wrote to `$MEOW_METRICS`, and meow's own about it, whose names start with `meow.`.
         metrics: BTreeMap<String, f64>,
     },
+    /// An attempt that still runs has used three quarters of its time.
+    LimitNear {
+        /// The step.
+        step: StepId,
+        /// 1 for the first try.
+        attempt: u32,
+        /// How long it has run.
+        ran_ms: u64,
+        /// When it will be stopped.
+        limit_ms: u64,
+    },
     /// A failed attempt will be tried again.
     RetryScheduled {
         /// The step.

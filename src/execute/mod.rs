@@ -6,6 +6,7 @@ mod drive;
 pub mod event;
 mod foreground;
 mod launch;
+mod leash;
 mod ledger;
 mod limits;
 pub mod log;

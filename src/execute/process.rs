@@ -50,6 +50,10 @@ impl Process {
             }
         }
         let _ = kill_process_group(self.pid, signal);
+        if signal == Signal::TERM {
+            // What is stopped cannot end by itself.
+            let _ = kill_process_group(self.pid, Signal::CONT);
+        }
     }
 
     /// Returns whether anything in the group still runs. Reads every process of the machine: only for groups that are

@@ -1,5 +1,9 @@
-//! Processes that an execution left behind when meow itself was killed: found by the variable that every step is given.
+//! Processes that an execution left behind when meow itself was killed: found by a variable that every step is given, the
+//! file for its metrics, which tells the execution and the repository.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process};
@@ -18,10 +22,10 @@ pub struct Survivors {
     pub left: usize,
 }
 
-/// Ends every process of this user whose `MEOW_EXECUTION` is one of `executions`: asks first, kills after `grace`. Only
+/// Ends every process of this user that was started as a step whose output lies in one of the folders `logs`: asks first, kills after `grace`. Only
 /// on Linux; finds nothing elsewhere.
-pub fn end(executions: &[String], grace: Duration, clock: &Clock) -> Survivors {
-    let first = of(executions);
+pub fn end(logs: &[PathBuf], grace: Duration, clock: &Clock) -> Survivors {
+    let first = of(logs);
     if first.is_empty() {
         return Survivors::default();
     }
@@ -31,7 +35,7 @@ pub fn end(executions: &[String], grace: Duration, clock: &Clock) -> Survivors {
     signal(&left, Signal::CONT);
     while !left.is_empty() && clock.elapsed().saturating_sub(began) < grace {
         std::thread::sleep(LOOK);
-        left = of(executions);
+        left = of(logs);
     }
     // What is killed may have started others just before.
     for _ in 0..50 {
@@ -40,7 +44,7 @@ pub fn end(executions: &[String], grace: Duration, clock: &Clock) -> Survivors {
         }
         signal(&left, Signal::KILL);
         std::thread::sleep(LOOK);
-        left = of(executions);
+        left = of(logs);
     }
     Survivors { found: first.len(), left: left.len() }
 }
@@ -52,15 +56,15 @@ fn signal(processes: &[Pid], signal: Signal) {
     }
 }
 
-fn of(executions: &[String]) -> Vec<Pid> {
+fn of(logs: &[PathBuf]) -> Vec<Pid> {
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
     let own = [Some(getpid()), getppid()];
     let marked = |pid: &Pid| {
-        let folder = std::path::Path::new("/proc").join(pid.as_raw_nonzero().to_string());
+        let folder = Path::new("/proc").join(pid.as_raw_nonzero().to_string());
         let environment = std::fs::read(folder.join("environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|entry| {
-            let id = entry.strip_prefix(b"MEOW_EXECUTION=").and_then(|id| std::str::from_utf8(id).ok());
-            id.is_some_and(|id| executions.iter().any(|execution| execution == id))
+            let file = entry.strip_prefix(b"MEOW_METRICS=").map(|file| Path::new(OsStr::from_bytes(file)));
+            file.and_then(Path::parent).is_some_and(|folder| logs.iter().any(|logs| logs == folder))
         })
     };
     processes

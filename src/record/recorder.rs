@@ -95,9 +95,11 @@ impl Recorder {
                 };
                 None
             }
-            Event::Started { .. } | Event::RetryScheduled { .. } | Event::StepSkipped { .. } | Event::Warned { .. } => {
-                None
-            }
+            Event::Started { .. }
+            | Event::LimitNear { .. }
+            | Event::RetryScheduled { .. }
+            | Event::StepSkipped { .. }
+            | Event::Warned { .. } => None,
         }
     }
 

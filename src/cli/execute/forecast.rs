@@ -6,6 +6,10 @@ use crate::plan::{Interval, Plan, PlannedStep, Policy, StepIndex};
 use crate::redact::inert;
 use crate::report::format::{count, duration as time, percent};
 
+/// From these odds on a step is named as likely to fail, where they rest on so many attempts.
+const RISKY: f64 = 0.1;
+const KNOWN: u64 = 5;
+
 /// Returns the prediction in one line.
 pub(super) fn line(plan: &Plan) -> String {
     let known = &plan.prediction;
@@ -28,6 +32,20 @@ pub(super) fn line(plan: &Plan) -> String {
         line.push_str(&format!("; odds of passing {} ({low} to {high}, n = {})", percent(odds.mean), odds.n));
     }
     line
+}
+
+/// Returns the steps that are likely to fail, the likeliest first; `None` where there are none.
+pub(super) fn risky(plan: &Plan) -> Option<String> {
+    let run = plan.steps.iter().filter(|step| step.skip.is_none());
+    let mut risky: Vec<_> = run.filter_map(|step| Some((step.hint.failure?, step.id()))).collect();
+    risky.retain(|(odds, _)| odds.mean >= RISKY && odds.n >= KNOWN);
+    risky.sort_by(|(a, _), (b, _)| b.mean.total_cmp(&a.mean));
+    let told: Vec<String> = risky
+        .iter()
+        .take(3)
+        .map(|(odds, id)| format!("{} {} (n = {})", name(id.as_str()), percent(odds.mean), odds.n))
+        .collect();
+    (!told.is_empty()).then(|| format!("likeliest to fail: {}", told.join(", ")))
 }
 
 /// Returns the plan as text.
@@ -61,6 +79,10 @@ fn step(plan: &Plan, planned: &PlannedStep) -> String {
     }
     if let Some(Interval { p50, p90, n, .. }) = planned.hint.duration_ms {
         line.push_str(&format!("  {} (n = {n})", range(p50, p90)));
+    }
+    if let Some(odds) = planned.hint.failure {
+        let (low, high) = (percent(odds.low), percent(odds.high));
+        line.push_str(&format!("  fails {} ({low} to {high}, n = {})", percent(odds.mean), odds.n));
     }
     if !planned.needs.is_empty() {
         line.push_str(&format!("  after {}", names(plan, &planned.needs, ", ")));

@@ -69,6 +69,10 @@ impl<'a> Progress<'a> {
                 }
                 self.say(&self.ended(step, *attempt, *duration_ms, ending));
             }
+            Event::LimitNear { step, ran_ms, limit_ms, .. } => {
+                let (ran, limit) = (time(milliseconds(*ran_ms)), time(milliseconds(*limit_ms)));
+                self.say(&format!("slow  {}  has run {ran} and will be stopped at {limit}", name(step.as_str())));
+            }
             Event::RetryScheduled { step, attempt, wait_ms } => {
                 if let Some(live) = &self.live {
                     let now_ms = live.overall.elapsed().as_secs_f64() * 1e3;

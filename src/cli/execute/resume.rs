@@ -1,6 +1,7 @@
 //! `--resume`: finds the execution that is meant, what of it need not run again, and ends what it left running.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::cli::project::Project;
@@ -215,9 +216,12 @@ impl Resume {
     }
 
     /// Ends what the interrupted executions left running, so that no step runs twice at once.
-    pub(super) fn end_survivors(&self, context: &Context) {
-        let ids: Vec<String> = self.chain.iter().map(|one| one.execution.id.to_string()).collect();
-        let ended = survivors::end(&ids, super::GRACE, &context.settings.clock);
+    pub(super) fn end_survivors(&self, project: &Project, context: &Context) {
+        let Some(logs) = project.repository.as_ref().map(|repository| repository.private_dir().join("logs")) else {
+            return;
+        };
+        let folders: Vec<PathBuf> = self.chain.iter().map(|one| logs.join(one.execution.id.to_string())).collect();
+        let ended = survivors::end(&folders, super::GRACE, &context.settings.clock);
         if ended.found > 0 {
             context.terminal.say(&format!("{} that it had left running: ended", count(ended.found as u64, "process")));
         }

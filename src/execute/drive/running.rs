@@ -8,16 +8,20 @@ use rustix::process::Signal;
 use super::memory::Memory;
 use crate::execute::event::Ending;
 use crate::execute::process::Process;
+use crate::plan::Start;
 
 /// One running attempt.
 #[derive(Default)]
 pub(super) struct Running {
+    start: Option<Start>,
     /// When it has to be told to end, and its limit in milliseconds.
     limit: Option<(Duration, u64)>,
     /// Absent before it has started, once it is being reaped, and for a manual step.
     process: Option<Process>,
     /// Where the person's answer about a manual step goes; `None` says that nobody waits for it any more.
     answer: Option<Sender<Option<bool>>>,
+    /// When it is told that the limit comes near.
+    warn_at: Option<Duration>,
     /// Why it is being ended; killed once the grace is over.
     ending: Option<Ending>,
     kill_at: Option<Duration>,
@@ -29,15 +33,29 @@ pub(super) struct Running {
 
 impl Running {
     /// Returns an attempt that is about to start.
-    pub(super) fn new(limit: Option<(Duration, u64)>, memory: Memory) -> Self {
-        Self { limit, memory, ..Self::default() }
+    pub(super) fn new(start: Start, (started, limit_ms): (Duration, Option<u64>), memory: Memory) -> Self {
+        let limit = limit_ms.map(|limit_ms| (started + Duration::from_millis(limit_ms), limit_ms));
+        let warn_at = limit_ms.map(|limit_ms| started + Duration::from_millis(limit_ms / 4 * 3));
+        Self { start: Some(start), limit, warn_at, memory, ..Self::default() }
+    }
+
+    /// Returns what runs and its limit in milliseconds, where three quarters of that have just passed.
+    pub(super) fn warning(&mut self, now: Duration) -> Option<(Start, u64)> {
+        if self.warn_at? > now || self.ending.is_some() || self.leader_ended {
+            return None;
+        }
+        self.warn_at = None;
+        self.start.zip(self.limit.map(|(_, limit_ms)| limit_ms))
     }
 
     /// Returns when it has to be looked at.
     pub(super) fn alarm(&self) -> Option<Duration> {
         match self.ending {
             None if self.leader_ended => None,
-            None => self.limit.map(|(at, _)| at.min(self.memory.next)).or(Some(self.memory.next)),
+            None => {
+                let due = self.warn_at.or(self.limit.map(|(at, _)| at));
+                Some(due.map_or(self.memory.next, |at| at.min(self.memory.next)))
+            }
             Some(_) => self.kill_at,
         }
     }

@@ -77,8 +77,9 @@ impl Drive<'_> {
             ready_ms: start.ready_ms,
             started_ms: self.since_began(started),
         });
-        let limit = planned.timeout.map(|limit| (started + Duration::from_millis(limit.limit_ms), limit.limit_ms));
-        let running = Running::new(limit, Memory::new(started, planned.step.resources.memory_bytes));
+        let limit_ms = planned.timeout.map(|limit| limit.limit_ms);
+        let memory = Memory::new(started, planned.step.resources.memory_bytes);
+        let running = Running::new(start, (started, limit_ms), memory);
         if running.alarm().is_some_and(|at| state.alarm.is_none_or(|alarm| at < alarm)) {
             self.look();
         }
@@ -103,7 +104,9 @@ impl Drive<'_> {
         }
         process.wait();
         let (ending, usage) = self.reap(start.slot, process, exit);
+        let alone = self.state().running.len() == 1;
         let step = &self.plan.steps[start.step.at()].step;
+        self.leash.end(&step.id, start.attempt, alone, self.clock);
         let ending = confine::explained(ending, &step.resources);
         let mut metrics = self.metrics(start);
         self.own_metrics(step, &ending, &mut metrics);
