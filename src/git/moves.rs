@@ -1,7 +1,6 @@
 //! References and the index, moved by git itself: it ends what it began where meow is killed, and meow clears up where
 //! git is.
 
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::{Duration, SystemTime};
@@ -9,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::{Oid, Repository, trouble};
 use crate::error::{Error, Result};
 
-/// A lock that stays the same so long after its process was killed belongs to nobody: git holds one for milliseconds.
+/// A lock that stays the same so long after its process ended belongs to nobody: git holds one for milliseconds.
 const ABANDONED: Duration = Duration::from_secs(1);
 /// A temporary object that is older was left by a process that was killed.
 const LEFT_OVER: Duration = Duration::from_hours(1);
@@ -64,20 +63,18 @@ fn is_left_over(changed: SystemTime) -> bool {
     changed.elapsed().is_ok_and(|age| age >= LEFT_OVER)
 }
 
-/// Runs git, which locks `files`; where a signal ended it, removes the locks that it left.
+/// Runs git, which locks `files`, and removes the locks that it left: killed, or not let to remove them itself.
 pub(super) fn clearing_up(files: &[PathBuf], run: impl FnOnce() -> std::io::Result<Output>) -> std::io::Result<Output> {
     let locks: Vec<PathBuf> = files.iter().map(|file| lock_of(file)).filter(|lock| !lock.exists()).collect();
     let output = run()?;
-    if output.status.signal().is_some() {
-        let state = |lock: &Path| lock.symlink_metadata().and_then(|metadata| metadata.modified()).ok();
-        let left: Vec<_> = locks.iter().filter_map(|lock| Some((lock, state(lock)?))).collect();
-        if !left.is_empty() {
-            std::thread::sleep(ABANDONED);
-        }
-        for (lock, then) in left {
-            if state(lock) == Some(then) {
-                let _ = std::fs::remove_file(lock);
-            }
+    let state = |lock: &Path| lock.symlink_metadata().and_then(|metadata| metadata.modified()).ok();
+    let left: Vec<_> = locks.iter().filter_map(|lock| Some((lock, state(lock)?))).collect();
+    if !left.is_empty() {
+        std::thread::sleep(ABANDONED);
+    }
+    for (lock, then) in left {
+        if state(lock) == Some(then) {
+            let _ = std::fs::remove_file(lock);
         }
     }
     Ok(output)
