@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::learn::insight::{Anomaly, anomalies_of};
 use crate::record::{Digest, Outcome};
 use crate::scan::History;
 
@@ -50,12 +51,26 @@ pub struct Status {
     pub schema_version: u32,
     /// The last execution of each workflow, by name.
     pub workflows: Vec<ExecutionLine>,
+    /// What of these took a time far outside its prediction.
+    pub anomalies: Vec<Far>,
     /// Executions that run now.
     pub running: Vec<Open>,
     /// Executions whose program died before their end.
     pub interrupted: Vec<Open>,
     /// Executions that wait to be committed.
     pub waiting: u64,
+}
+
+/// An anomaly with its execution.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Far {
+    /// The execution's id.
+    pub id: String,
+    /// The workflow.
+    pub workflow: String,
+    /// What took how long.
+    #[serde(flatten)]
+    pub anomaly: Anomaly,
 }
 
 /// An execution without an end.
@@ -131,7 +146,14 @@ pub fn status(history: &History, running: Vec<Open>, interrupted: Vec<Open>, wai
     let last: BTreeMap<&str, usize> =
         (0..executions.len()).map(|place| (history.names.text(executions.workflow[place]), place)).collect();
     let places: Vec<usize> = last.into_values().collect();
-    Status { schema_version: 1, workflows: lines(history, &places), running, interrupted, waiting }
+    let workflows = lines(history, &places);
+    let told = |(line, place): (&ExecutionLine, &usize)| {
+        let (id, workflow) = (line.id.clone(), line.workflow.clone());
+        let far = move |anomaly| Far { id: id.clone(), workflow: workflow.clone(), anomaly };
+        anomalies_of(history, *place).into_iter().map(far)
+    };
+    let anomalies = workflows.iter().zip(&places).flat_map(told).collect();
+    Status { schema_version: 1, workflows, anomalies, running, interrupted, waiting }
 }
 
 /// Returns the place of the execution whose id starts with `prefix`.

@@ -53,6 +53,7 @@ impl Collector {
         to.cpu_ms.push(number(attempt.user_ms) + number(attempt.system_ms));
         to.peak_memory_bytes.push(number(attempt.peak_memory_bytes));
         to.inputs_bytes.push(number(attempt.inputs_bytes));
+        to.predicted_p10_ms.push(attempt.predicted.map_or(f64::NAN, |predicted| predicted.p10_ms));
         to.predicted_p50_ms.push(attempt.predicted.map_or(f64::NAN, |predicted| predicted.p50_ms));
         to.predicted_p90_ms.push(attempt.predicted.map_or(f64::NAN, |predicted| predicted.p90_ms));
         to.slot.push(attempt.slot);
@@ -161,6 +162,7 @@ impl super::Attempts {
         pick(&mut self.cpu_ms, order);
         pick(&mut self.peak_memory_bytes, order);
         pick(&mut self.inputs_bytes, order);
+        pick(&mut self.predicted_p10_ms, order);
         pick(&mut self.predicted_p50_ms, order);
         pick(&mut self.predicted_p90_ms, order);
         pick(&mut self.slot, order);

@@ -162,6 +162,8 @@ pub struct Attempts {
     pub peak_memory_bytes: Vec<f64>,
     /// Input bytes known at the start; NaN where unknown.
     pub inputs_bytes: Vec<f64>,
+    /// Predicted p10 in milliseconds; NaN where nothing was predicted.
+    pub predicted_p10_ms: Vec<f64>,
     /// Predicted p50 in milliseconds; NaN where nothing was predicted.
     pub predicted_p50_ms: Vec<f64>,
     /// Predicted p90 in milliseconds; NaN where nothing was predicted.

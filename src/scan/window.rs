@@ -50,6 +50,7 @@ impl Attempts {
         self.cpu_ms.drain(..gone);
         self.peak_memory_bytes.drain(..gone);
         self.inputs_bytes.drain(..gone);
+        self.predicted_p10_ms.drain(..gone);
         self.predicted_p50_ms.drain(..gone);
         self.predicted_p90_ms.drain(..gone);
         self.slot.drain(..gone);

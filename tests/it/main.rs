@@ -1,6 +1,7 @@
 //! All integration tests in one binary, so that arrow, parquet and gix link once.
 #![expect(clippy::disallowed_methods, reason = "tests play the person, who may do anything")]
 
+mod anomalies;
 mod change;
 mod config;
 mod crash;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::anomalies::steady;
 use crate::decisions::{project, verified};
 use crate::golden::golden;
 use crate::json::wrong;
@@ -92,6 +93,10 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
         space.write("numbers", &numbers.concat());
         see(&space, "detection", &["detect", "numbers"]);
     }
+    let space = steady();
+    space.write("slow", "");
+    see(&space, "outcome", &["execute", "--json"]);
+    see(&space, "status", &["status", "--json"]);
     interrupted(&mut |space, name, args| see(space, name, args));
     let space = Space::repository();
     space.write(".meow/workflows/ci.toml", "formula = \"ci\"\n");

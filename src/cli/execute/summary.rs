@@ -8,9 +8,11 @@ use serde_json::json;
 use super::forecast::{milliseconds, name, path, range};
 use super::shown;
 use crate::execute::{Ending, Event, ExecutionOutcome, Resource, log};
+use crate::learn::insight::{Anomaly, What, anomalies};
 use crate::plan::{Plan, Run, StepIndex, Timeline};
 use crate::record::ExecutionId;
 use crate::redact::tail::last_lines;
+use crate::report::far_outside;
 use crate::report::format::{bytes, duration as time};
 use crate::workflow::StepId;
 
@@ -26,6 +28,8 @@ pub(super) struct Summary<'a> {
     steps: BTreeMap<StepId, StepIndex>,
     /// By step: its run so far, and its last attempt with its ending.
     last: BTreeMap<StepIndex, (Run, u32, Ending)>,
+    /// By step that passed: how long the attempt took that did.
+    took: BTreeMap<StepIndex, f64>,
     skipped: Vec<(StepId, String)>,
     /// Steps that were taken back, in that order.
     undone: Vec<(StepId, Ending)>,
@@ -35,7 +39,8 @@ pub(super) struct Summary<'a> {
 impl<'a> Summary<'a> {
     pub(super) fn new(plan: &'a Plan, id: ExecutionId) -> Self {
         let steps = plan.order.iter().map(|&index| (plan.steps[index.at()].id().clone(), index)).collect();
-        Self { plan, id, steps, last: BTreeMap::new(), skipped: Vec::new(), undone: Vec::new(), end: None }
+        let (last, took) = (BTreeMap::new(), BTreeMap::new());
+        Self { plan, id, steps, last, took, skipped: Vec::new(), undone: Vec::new(), end: None }
     }
 
     pub(super) fn see(&mut self, event: &Event) {
@@ -48,6 +53,9 @@ impl<'a> Summary<'a> {
                     Some((first, ..)) => Run { ready_ms: first.ready_ms, started_ms: first.started_ms, ..run },
                     None => run,
                 };
+                if ending.passed() {
+                    self.took.insert(index, *duration_ms);
+                }
                 self.last.insert(index, (run, *attempt, ending.clone()));
             }
             Event::StepSkipped { step, reason } => self.skipped.push((step.clone(), reason.clone())),
@@ -100,6 +108,10 @@ impl<'a> Summary<'a> {
         if path_taken.len() > 1 || self.plan.steps.len() > 1 && !path_taken.is_empty() {
             text.push_str(&format!("critical path: {}\n", path(self.plan, &path_taken)));
         }
+        let far: Vec<String> = self.anomalies().iter().map(far).collect();
+        if !far.is_empty() {
+            text.push_str(&format!("far outside: {}\n", far.join("; ")));
+        }
         text
     }
 
@@ -133,12 +145,32 @@ impl<'a> Summary<'a> {
             "outcome": self.end.map(|(outcome, _)| outcome),
             "duration_ms": self.end.map(|(_, duration_ms)| duration_ms),
             "predicted_ms": self.plan.prediction.duration_ms,
+            "anomalies": self.anomalies(),
             "critical_path": self.timeline().critical_path(self.plan).into_iter().map(id).collect::<Vec<_>>(),
             "steps": steps,
             "skipped": skipped,
             "undone": undone,
         });
         format!("{value:#}\n")
+    }
+
+    /// Returns what passed in a time far outside its prediction; the whole only where all of it was known beforehand.
+    fn anomalies(&self) -> Vec<Anomaly> {
+        let step = |(index, took_ms): (&StepIndex, &f64)| {
+            let step = &self.plan.steps[index.at()];
+            let predicted_ms = step.hint.duration_ms?;
+            Some(Anomaly { what: What::Step, name: step.id().to_string(), took_ms: *took_ms, predicted_ms })
+        };
+        let mut took: Vec<Anomaly> = self.took.iter().filter_map(step).collect();
+        let known = &self.plan.prediction;
+        let passed = self.end.filter(|(outcome, _)| *outcome == ExecutionOutcome::Passed && known.known == known.steps);
+        took.extend(passed.zip(known.duration_ms).map(|((_, took_ms), predicted_ms)| Anomaly {
+            what: What::Execution,
+            name: self.plan.workflow.clone(),
+            took_ms,
+            predicted_ms,
+        }));
+        anomalies(took)
     }
 
     fn timeline(&self) -> Timeline {
@@ -169,6 +201,11 @@ impl<'a> Summary<'a> {
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
         if told.is_empty() { "nothing to do".to_owned() } else { told.join(", ") }
     }
+}
+
+fn far(anomaly: &Anomaly) -> String {
+    let known = anomaly.predicted_ms;
+    format!("{} {} (n = {})", name(&anomaly.name), far_outside(anomaly.took_ms, known.p10, known.p90), known.n)
 }
 
 /// Returns an execution's outcome as a verb.

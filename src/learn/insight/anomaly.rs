@@ -10,7 +10,7 @@ use crate::plan::Interval;
 use crate::scan::Name;
 
 /// Samples from which on an interval can be left, and the latest ones that count.
-const SAMPLES: (usize, usize) = (10, 100);
+pub(super) const SAMPLES: (usize, usize) = (10, 100);
 
 /// The latest attempts of a step on a machine class that are looked at.
 const LATEST: usize = 20;

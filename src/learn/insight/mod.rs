@@ -6,6 +6,7 @@ mod collision;
 mod declared;
 mod failing;
 mod finding;
+mod latest;
 mod needless;
 mod pauses;
 mod retries;
@@ -18,6 +19,7 @@ use serde::Serialize;
 
 pub use anomaly::is_far;
 pub use finding::{Finding, Kind, NAMES};
+pub use latest::{Anomaly, What, anomalies, anomalies_of};
 
 use super::{Trend, timeline};
 use crate::scan::History;

@@ -2,9 +2,11 @@
 
 use jiff::Timestamp;
 
+use super::insights::far_outside;
+use crate::learn::insight::What;
 use crate::record::Outcome;
 use crate::report::document::{Block, Document, Line, Piece, Table, name, strong, words};
-use crate::report::executions::{AttemptLine, ExecutionLine, Log, Open, Single, Status};
+use crate::report::executions::{AttemptLine, ExecutionLine, Far, Log, Open, Single, Status};
 use crate::report::format;
 
 /// Digits of ids and commits that people read.
@@ -45,6 +47,9 @@ impl Status {
         if !self.workflows.is_empty() {
             page = page.with(Block::Table(table(&self.workflows)));
         }
+        if !self.anomalies.is_empty() {
+            page = page.with(Block::Lead(self.anomalies.iter().map(far).collect()));
+        }
         let waiting = match self.waiting {
             0 => "No execution waits to be committed.".to_owned(),
             1 => "1 execution waits to be committed.".to_owned(),
@@ -82,6 +87,17 @@ impl Single {
         }
         page
     }
+}
+
+fn far(far: &Far) -> Line {
+    let anomaly = &far.anomaly;
+    let took = far_outside(anomaly.took_ms, anomaly.predicted_ms.p10, anomaly.predicted_ms.p90);
+    let mut line = vec![strong("far outside"), words(": "), name(&far.workflow)];
+    if anomaly.what == What::Step {
+        line.extend([words(" "), name(&anomaly.name)]);
+    }
+    line.extend([words(format!(" {took} (n = {}); ", anomaly.predicted_ms.n)), words(short(&far.id))]);
+    line
 }
 
 fn table(lines: &[ExecutionLine]) -> Table {

@@ -164,11 +164,13 @@ pub(in crate::report) fn sentence(insight: &Insight) -> String {
             let place = machine.as_ref().map_or_else(String::new, |machine| format!(" on {}", quoted(machine)));
             format!("{measured} of {step}{place} went from {} to {}{ratio}", level(*before), level(*after))
         }
-        Finding::FarOutside { took_ms, p10_ms, p90_ms, .. } => format!(
-            "{step} took {}, where eight of ten take {} – {}",
-            duration(*took_ms),
-            duration(*p10_ms),
-            duration(*p90_ms)
-        ),
+        Finding::FarOutside { took_ms, p10_ms, p90_ms, .. } => {
+            format!("{step} {}", far_outside(*took_ms, *p10_ms, *p90_ms))
+        }
     }
+}
+
+/// Returns how long something took that is far outside its interval, in milliseconds: a sentence without its subject.
+pub fn far_outside(took_ms: f64, p10_ms: f64, p90_ms: f64) -> String {
+    format!("took {}, where eight of ten take {} – {}", duration(took_ms), duration(p10_ms), duration(p90_ms))
 }
