@@ -32,13 +32,6 @@ fn red(view: &View, step: &str, rows: &[usize]) -> Candidate {
     let length = executions.iter().rev().take_while(|(_, rows)| !passed(rows)).count();
     let (before, run) = executions.split_at(executions.len() - length);
     let trees: BTreeSet<_> = run.iter().filter_map(|(at, _)| view.history.executions.tree[*at]).collect();
-    let doubt = if before.is_empty() {
-        1.0 - above(0.5, trees.len() as u64, trees.len() as u64)
-    } else {
-        let failed = before.iter().filter(|(_, rows)| !passed(rows)).count() as u64;
-        let usual = odds(failed, before.len() as u64).high;
-        usual.powi(i32::try_from(trees.len()).unwrap_or(i32::MAX))
-    };
     let told = length >= RED.0 && trees.len() >= RED.1;
     let finding = Finding::AlwaysRed {
         executions: length as u64,
@@ -46,8 +39,17 @@ fn red(view: &View, step: &str, rows: &[usize]) -> Candidate {
         passed_before: before.iter().any(|(_, rows)| passed(rows)),
     };
     let proof = run.iter().map(|(at, _)| *at).collect();
-    let doubt = if told { doubt } else { 1.0 };
-    Candidate::tested(Some(step), doubt, length as u64, told.then_some((finding, proof)))
+    let (n, found) = (length as u64, told.then_some((finding, proof)));
+    if before.is_empty() {
+        // Nothing to hold it against: that it fails more often than not, given its trees.
+        let trees = trees.len() as u64;
+        let probability = if found.is_some() { above(0.5, trees, trees) } else { 0.0 };
+        return Candidate::posterior(Some(step), probability, n, found);
+    }
+    let failed = before.iter().filter(|(_, rows)| !passed(rows)).count() as u64;
+    let usual = odds(failed, before.len() as u64).high;
+    let p_value = usual.powi(i32::try_from(trees.len()).unwrap_or(i32::MAX));
+    Candidate::tested(Some(step), if found.is_some() { p_value } else { 1.0 }, n, found)
 }
 
 /// Searches for failures that come late, and for workflows in which they come soon.
