@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use meow::learn::insight::Measure;
 use meow::learn::{Insight, State, Verdict, insights, learn, trends};
 use meow::recommend::recommend;
 use meow::record::{Attempt, Digest, Execution, Outcome, PARTIAL, Record};
@@ -189,6 +190,12 @@ fn a_step_that_is_always_red_is_found() {
         shape.steps[3].broken_trees = 1.0;
         history(&shape, draw)
     });
+    let mut shape = ordinary();
+    shape.steps[3].broken_trees = 1.0;
+    let said = told(&history(&shape, &mut Draw::new(5_000)), &none());
+    let red = said.iter().find(|one| one.finding.name() == "always-red").expect("told");
+    assert_eq!(red.certainty.measure, Measure::Posterior, "nothing passed before that it could be tested against");
+    assert!(red.certainty.value > 0.98, "{red:?}");
 }
 
 #[test]
