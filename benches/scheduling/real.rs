@@ -127,6 +127,8 @@ fn command(root: &Path, program: &str, args: &[&str]) -> Command {
 
 /// Returns an interchange row.
 pub fn row(execution: &str, app: &str, task: &crate::instances::Task, started_at: jiff::Timestamp) -> Value {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes of files")]
+    let bytes = task.inputs_bytes.round() as u64;
     let mut row = json!({
         "execution": execution,
         "workflow": app,
@@ -135,7 +137,7 @@ pub fn row(execution: &str, app: &str, task: &crate::instances::Task, started_at
         "started_at": started_at.to_string(),
         "duration_ms": task.duration_ms,
         "outcome": "passed",
-        "inputs_bytes": task.inputs_bytes,
+        "inputs_bytes": bytes,
     });
     if let Some(machine) = &task.machine {
         row["machine"] = json!(machine);
