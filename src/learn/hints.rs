@@ -23,8 +23,7 @@ const LIMIT_FLOOR_MS: f64 = 60_000.0;
 pub fn hints(pattern: &WorkflowPattern, machine: &str) -> Hints {
     let mut chosen: BTreeMap<StepId, &Pattern> = BTreeMap::new();
     for step in &pattern.steps {
-        let enough = step.duration_ms.is_some_and(|duration| duration.n >= OWN_CLASS);
-        if step.machine.is_none() || (step.machine.as_deref() == Some(machine) && enough) {
+        if step.machine.is_none() || (step.machine.as_deref() == Some(machine) && speaks(step)) {
             // The entry over all machines stands before those of single ones.
             chosen.insert(StepId(step.step.clone()), step);
         }
@@ -37,6 +36,11 @@ pub fn hints(pattern: &WorkflowPattern, machine: &str) -> Hints {
         }
     }
     hints
+}
+
+/// Returns whether the pattern of a machine class is taken instead of the one over all machines.
+pub(super) fn speaks(pattern: &Pattern) -> bool {
+    pattern.duration_ms.is_some_and(|duration| duration.n >= OWN_CLASS)
 }
 
 fn hint(pattern: &Pattern) -> StepHint {

@@ -15,6 +15,7 @@ pub mod hints;
 pub mod insight;
 mod kin;
 pub mod knowledge;
+pub mod limits;
 mod line;
 mod logistic;
 mod machines;

@@ -67,7 +67,7 @@ fn of_workflow(kept: &WorkflowState, next: &Next, typical: f64) -> WorkflowPatte
 }
 
 fn of_step(key: &(String, Option<String>), series: &Series, next: Option<Interval>, typical: f64) -> Pattern {
-    let duration_ms = predict(&series.duration.values());
+    let lasting = of_durations(series);
     Pattern {
         step: key.0.clone(),
         machine: key.1.clone(),
@@ -75,10 +75,8 @@ fn of_step(key: &(String, Option<String>), series: &Series, next: Option<Interva
         failed: series.failed,
         retries_passed: series.retries_passed,
         retries: series.retries,
-        next_ms: next.zip(duration_ms).map(|(next, known)| rounded_interval(Interval { n: known.n, ..next })),
-        duration_ms: duration_ms.map(rounded_interval),
+        next_ms: next.zip(lasting.duration_ms).map(|(next, known)| rounded_interval(Interval { n: known.n, ..next })),
         failed_ms: predict(&series.failing.values()).map(rounded_interval),
-        longest_ms: series.longest.map(rounded),
         failure: (series.first_attempts > 0).then(|| rounded_odds(odds(series.first_failed, series.first_attempts))),
         flakiness: series
             .trials
@@ -91,6 +89,16 @@ fn of_step(key: &(String, Option<String>), series: &Series, next: Option<Interva
         critical_share: (series.timelines > 0).then(|| rounded(ratio(series.critical, series.timelines))),
         wall_share: middle(&series.wall_share),
         slack_ms: middle(&series.slack),
+        ..lasting
+    }
+}
+
+/// Returns what a merged series says of durations of passed attempts alone, which is all that time limits go by.
+pub(super) fn of_durations(series: &Series) -> Pattern {
+    Pattern {
+        duration_ms: predict(&series.duration.values()).map(rounded_interval),
+        longest_ms: series.longest.map(rounded),
+        ..Pattern::default()
     }
 }
 

@@ -179,7 +179,14 @@ impl Series {
         if outcome == Outcome::Failed {
             self.failing.add(moment, duration);
         }
-        if outcome == Outcome::Passed && duration.is_finite() && duration >= 0.0 {
+        if outcome == Outcome::Passed {
+            self.see_passed(moment, duration);
+        }
+    }
+
+    /// Learns how long a passed attempt took, in milliseconds; what is unknown or no duration teaches nothing.
+    pub(crate) fn see_passed(&mut self, moment: Moment, duration: f64) {
+        if duration.is_finite() && duration >= 0.0 {
             self.duration.add(moment, duration);
             self.longest = Some(self.longest.map_or(duration, |longest| longest.max(duration)));
         }

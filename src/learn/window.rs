@@ -32,7 +32,7 @@ impl Window {
     }
 
     /// Sorts by time and drops what is too old.
-    fn trim(&mut self) {
+    pub fn trim(&mut self) {
         self.samples.sort_by(|(a, x), (b, y)| a.cmp(b).then(x.total_cmp(y)));
         let excess = self.samples.len().saturating_sub(KEPT);
         self.samples.drain(..excess);
@@ -43,7 +43,7 @@ impl Window {
         &self.samples[self.samples.len().saturating_sub(most)..]
     }
 
-    /// Returns the values, oldest first, of a window that was merged before.
+    /// Returns the values, oldest first, of a window that was merged or trimmed before.
     pub fn values(&self) -> Vec<f64> {
         self.samples.iter().map(|(_, value)| *value).collect()
     }
