@@ -10,6 +10,7 @@ use super::page::{self, Format};
 use super::{Context, output};
 use crate::error::{Error, Result};
 use crate::import::jsonl;
+use crate::learn::limits::{LimitScores, limits};
 use crate::learn::newcomers::{Cold, Newcomers, newcomers};
 use crate::learn::predictor::Forecaster;
 use crate::learn::replay::{Predicted, Trace};
@@ -50,6 +51,7 @@ struct Page {
     attempts: usize,
     durations: Option<Scores>,
     failures: Option<FailureScores>,
+    limits: Option<LimitScores>,
     newcomers: Option<Newcomers>,
 }
 
@@ -80,6 +82,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         attempts: said.len(),
         durations: score::durations(&trace, &said, None),
         failures: verdicts::failures(&trace, &said, None),
+        limits: limits(&trace),
         newcomers: newcomers(&trace, &said),
     };
     page::show(&scores, &scores.document(), args.format, context)?;
@@ -98,6 +101,9 @@ impl Page {
         };
         if let Some(scores) = &self.failures {
             document = failures(document, scores);
+        }
+        if let Some(scores) = &self.limits {
+            document = document.with(Block::Paragraph(vec![words(stopped(scores))]));
         }
         if let Some(newcomers) = &self.newcomers {
             document = first(document, newcomers);
@@ -151,6 +157,19 @@ fn failures(document: Document, scores: &FailureScores) -> Document {
     let note = "Told apart: how often a failed attempt had been given higher odds than a passed one, mean over workflows; \
                 .5 is chance.";
     document.with(Block::Lead(vec![vec![words(lead)]])).with(Block::Table(table)).with(Block::Note(vec![words(note)]))
+}
+
+fn stopped(scores: &LimitScores) -> String {
+    format!(
+        "Learnt time limits would have stopped {} of {} passed attempts, and {} of {} others {:.2} hours earlier; the \
+         longest passed one took {:.1} % of its limit.",
+        scores.healthy_stopped,
+        scores.passed,
+        scores.hung,
+        scores.not_passed,
+        scores.saved_ms / 3.6e6,
+        100.0 * scores.closest,
+    )
 }
 
 fn first(document: Document, newcomers: &Newcomers) -> Document {

@@ -86,3 +86,47 @@ fn see(steps: &mut Steps, known: &Known, duration_ms: f64) {
         series.duration.trim();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::replay::Came;
+
+    /// Returns what limits do to attempts an hour apart with these durations in minutes and outcomes.
+    fn met(rows: &[(f64, Outcome)]) -> Option<LimitScores> {
+        let mut trace = Trace::default();
+        let (workflow, step) = (trace.names.intern("w"), trace.names.intern("s"));
+        for (execution, (minutes, outcome)) in (0..).zip(rows) {
+            let known = Known {
+                execution,
+                repository: 0,
+                workflow,
+                step,
+                attempt: 1,
+                started_us: i64::from(execution) * 3_600_000_000,
+                commit: None,
+                branch: None,
+                machine: None,
+                inputs_bytes: f64::NAN,
+                metrics: Box::default(),
+            };
+            trace.attempts.push((known, Came { duration_ms: 60_000.0 * minutes, outcome: *outcome }));
+        }
+        limits(&trace)
+    }
+
+    #[test]
+    fn a_hang_is_counted_and_nothing_later_raises_its_limit() {
+        let mut rows = vec![(2.0, Outcome::Passed); 20];
+        assert_eq!(met(&rows), None);
+        rows.push((30.0, Outcome::Failed));
+        let hung = met(&rows).expect("a limit");
+        assert_eq!((hung.passed, hung.not_passed, hung.hung), (0, 1, 1));
+        assert!((20.0..28.0).contains(&(hung.saved_ms / 60_000.0)), "{hung:?}");
+        rows.push((40.0, Outcome::Passed));
+        rows.push((40.0, Outcome::Passed));
+        let after = met(&rows).expect("a limit");
+        assert_eq!((after.passed, after.healthy_stopped, after.hung), (2, 1, 1));
+        assert!((after.saved_ms - hung.saved_ms).abs() < 1e-9, "{after:?}");
+    }
+}
