@@ -63,7 +63,8 @@ fn retry_pays(pattern: &Pattern) -> Option<Odds> {
 /// Returns the time in milliseconds after which an attempt is taken to hang; `None` below 20 passed attempts.
 ///
 /// The largest of a minute, three times the longest passed attempt, and the median times (p90 / p50)⁴, which for a
-/// lognormal law lies 5.1 standard deviations above the median: less than one healthy attempt in a million is stopped.
+/// lognormal law lies 5.1 standard deviations above the median. Real histories are no lognormal law: back-tested on ten of
+/// them, 75 of a million healthy attempts would have been stopped (`cargo bench --bench learning -- limits`).
 pub fn time_limit_ms(pattern: &Pattern) -> Option<f64> {
     let duration = pattern.duration_ms.filter(|duration| duration.n >= LIMIT_SAMPLES)?;
     let tail = duration.p50 * (duration.p90 / duration.p50.max(f64::MIN_POSITIVE)).powi(4);
