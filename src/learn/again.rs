@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{WorkflowPattern, hints};
 use crate::plan::{self, Hints, Limits, Plan};
 use crate::scan::History;
-use crate::workflow::{Resources, Step, StepId, Workflow};
+use crate::workflow::{Step, StepId, Workflow};
 
 /// What one execution's steps took.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,7 @@ pub(crate) fn plan_of(
     for row in rows {
         let id = text(attempts.step[row]);
         let needs = &attempts.needs_lists[attempts.needs[row] as usize];
-        steps.entry(id).or_insert_with(|| step(id, needs.iter().map(|need| text(*need)).collect()));
+        steps.entry(id).or_insert_with(|| Step::new(id, "", needs.iter().map(|need| text(*need))));
     }
     if let Some((step, need)) = without {
         let inherited = steps.get(need).map(|need| need.needs.clone()).unwrap_or_default();
@@ -69,28 +69,6 @@ pub(crate) fn plan_of(
     };
     let known = pattern.map_or_else(Hints::default, |(pattern, machine)| hints(pattern, machine));
     plan::plan(&workflow, &known, &Limits { slots, ..Limits::default() }).ok()
-}
-
-fn step(id: &str, needs: Vec<&str>) -> Step {
-    Step {
-        id: StepId(id.to_owned()),
-        title: id.to_owned(),
-        description: String::new(),
-        run: Some(String::new()),
-        template: None,
-        needs: needs.into_iter().map(|need| StepId(need.to_owned())).collect(),
-        skip: None,
-        timeout: None,
-        retry: None,
-        resources: Resources::default(),
-        locks: Vec::new(),
-        env: BTreeMap::new(),
-        inputs: Vec::new(),
-        inputs_bytes: None,
-        series: None,
-        undo: None,
-        confinement: crate::workflow::Confinement::default(),
-    }
 }
 
 /// Returns what an execution's steps took; `None` where it had other steps than the plan, or several attempts.

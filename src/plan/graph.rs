@@ -366,25 +366,7 @@ pub(super) mod tests {
     pub fn workflow(lines: &[&str]) -> Workflow {
         let step = |line: &&str| {
             let (id, needs) = line.split_once(':').unwrap_or((line, ""));
-            Step {
-                id: StepId(id.to_owned()),
-                title: id.to_owned(),
-                description: String::new(),
-                run: Some("true".to_owned()),
-                template: None,
-                needs: needs.split_whitespace().map(|need| StepId(need.to_owned())).collect(),
-                skip: None,
-                timeout: None,
-                retry: None,
-                resources: Resources::default(),
-                locks: Vec::new(),
-                env: BTreeMap::new(),
-                inputs: Vec::new(),
-                inputs_bytes: None,
-                series: None,
-                undo: None,
-                confinement: crate::workflow::Confinement::default(),
-            }
+            Step::new(id, "true", needs.split_whitespace())
         };
         Workflow {
             name: "w".to_owned(),

@@ -192,28 +192,11 @@ mod tests {
     use super::*;
     use crate::plan::{Hints, Interval, Limits, Odds, StepHint, plan};
     use crate::record::{ExecutionId, Source};
-    use crate::workflow::{Resources, Workflow};
+    use crate::workflow::Workflow;
 
     fn step(id: &str, needs: &[&str]) -> Step {
-        Step {
-            id: StepId(id.to_owned()),
-            title: id.to_owned(),
-            description: String::new(),
-            run: Some(format!("make {id} secret")),
-            template: Some(format!("make {id} {{{{token}}}}")),
-            needs: needs.iter().map(|need| StepId((*need).to_owned())).collect(),
-            skip: None,
-            timeout: None,
-            retry: None,
-            resources: Resources::default(),
-            locks: Vec::new(),
-            env: BTreeMap::new(),
-            inputs: Vec::new(),
-            inputs_bytes: None,
-            series: None,
-            undo: None,
-            confinement: crate::workflow::Confinement::default(),
-        }
+        let command = format!("make {id} secret");
+        Step { template: Some(format!("make {id} {{{{token}}}}")), ..Step::new(id, &command, needs.iter().copied()) }
     }
 
     fn recorder() -> Recorder {

@@ -97,6 +97,31 @@ pub struct Step {
     pub confinement: Confinement,
 }
 
+impl Step {
+    /// Returns the step `id` that runs `command` after `needs`, with nothing else declared.
+    pub fn new(id: &str, command: &str, needs: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            id: StepId(id.to_owned()),
+            title: id.to_owned(),
+            description: String::new(),
+            run: Some(command.to_owned()),
+            template: None,
+            needs: needs.into_iter().map(|need| StepId(need.into())).collect(),
+            skip: None,
+            timeout: None,
+            retry: None,
+            resources: Resources::default(),
+            locks: Vec::new(),
+            inputs: Vec::new(),
+            inputs_bytes: None,
+            series: None,
+            env: BTreeMap::new(),
+            undo: None,
+            confinement: Confinement::default(),
+        }
+    }
+}
+
 /// A step's id within its workflow.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
