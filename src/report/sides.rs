@@ -1,6 +1,6 @@
 //! Which executions a comparison sets against which: a branch against its base, or this week against last.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde::Serialize;
 
@@ -49,6 +49,17 @@ pub struct Found {
     pub patch: u64,
     /// By the patch-id of the whole branch, as after a squash onto a branch that moved on.
     pub range_patch: u64,
+    /// By a later execution of the same branch that a squash landed: the commit in between went into it.
+    pub branch: u64,
+}
+
+/// Who recognises an execution, in the order in which they are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Commit,
+    Tree,
+    Patch,
+    RangePatch,
 }
 
 /// Returns the side of every execution by what it ran on, and by what that was recognised; `None` where it belongs to
@@ -57,35 +68,79 @@ pub struct Found {
 /// An execution of a clean work tree belongs to its commit. A dirty one belongs to the commit that has its tree, never
 /// to the parent; tries that never were committed belong to nobody. After a rebase or a squash the commit is gone: then
 /// tree, patch-id and the patch-id of the range from the merge base are looked for, in that order. What both sides hold
-/// is the base's.
+/// is the base's. Commits that a squash swallowed have no such id left: they go with the next execution of their branch
+/// that is recognised on the base.
 pub fn by_source(history: &History, sources: &Sources) -> (Vec<Option<Side>>, Found) {
-    let executions = &history.executions;
     let mut found = Found::default();
-    let side = |id: Option<Digest>, ids: fn(&Landmarks) -> &BTreeSet<Digest>| {
+    let recognised: Vec<Option<(Side, Way)>> =
+        (0..history.executions.len()).map(|place| recognised(history, place, sources)).collect();
+    for (_, way) in recognised.iter().flatten() {
+        *match way {
+            Way::Commit => &mut found.commit,
+            Way::Tree => &mut found.tree,
+            Way::Patch => &mut found.patch,
+            Way::RangePatch => &mut found.range_patch,
+        } += 1;
+    }
+    let mut sides: Vec<Option<Side>> = recognised.iter().map(|known| known.map(|(side, _)| side)).collect();
+    for place in swallowed(history, &recognised) {
+        sides[place] = Some(Side::Base);
+        found.branch += 1;
+    }
+    (sides, found)
+}
+
+/// Returns the side of one execution by its own ids, and by which.
+fn recognised(history: &History, place: usize, sources: &Sources) -> Option<(Side, Way)> {
+    let executions = &history.executions;
+    let ids: [(Option<Digest>, fn(&Landmarks) -> &BTreeSet<Digest>, Way); 4] = [
+        (executions.commit[place].filter(|_| is_clean(history, place)), |side| &side.commits, Way::Commit),
+        (executions.tree[place], |side| &side.trees, Way::Tree),
+        (executions.patch[place], |side| &side.patches, Way::Patch),
+        (executions.range_patch[place], |side| &side.patches, Way::RangePatch),
+    ];
+    ids.into_iter().find_map(|(id, ids, way)| {
         let id = id?;
         if ids(&sources.base).contains(&id) {
-            Some(Side::Base)
-        } else {
-            ids(&sources.head).contains(&id).then_some(Side::Head)
+            return Some((Side::Base, way));
         }
-    };
-    let sides = (0..executions.len()).map(|place| {
-        let clean = executions.dirty[place] != Some(true);
-        let commit = executions.commit[place].filter(|_| clean);
-        for (id, ids, count) in [
-            (commit, (|side| &side.commits) as fn(&Landmarks) -> &BTreeSet<Digest>, &mut found.commit),
-            (executions.tree[place], |side| &side.trees, &mut found.tree),
-            (executions.patch[place], |side| &side.patches, &mut found.patch),
-            (executions.range_patch[place], |side| &side.patches, &mut found.range_patch),
-        ] {
-            if let Some(side) = side(id, ids) {
-                *count += 1;
-                return Some(side);
+        ids(&sources.head).contains(&id).then_some((Side::Head, way))
+    })
+}
+
+fn is_clean(history: &History, place: usize) -> bool {
+    history.executions.dirty[place] != Some(true)
+}
+
+/// Returns the executions of commits that a squash swallowed: those before the one of the same branch whose commit is gone
+/// while its tree or its range is on the base. A tree that nobody saw committed is a try, and belongs to nobody.
+fn swallowed(history: &History, recognised: &[Option<(Side, Way)>]) -> Vec<usize> {
+    let executions = &history.executions;
+    let on = |place: usize| executions.branch[place].map(|branch| (executions.repository[place], branch));
+    let committed: HashSet<(u32, Digest)> = (0..executions.len())
+        .filter(|place| executions.commit[*place].is_some() && is_clean(history, *place))
+        .filter_map(|place| Some((executions.repository[place], executions.tree[place]?)))
+        .collect();
+    let mut landed = HashSet::new();
+    let mut swallowed = Vec::new();
+    // The latest first: what lands is the last state of a branch.
+    for place in (0..executions.len()).rev() {
+        let Some(branch) = on(place) else { continue };
+        match recognised[place] {
+            Some((Side::Base, Way::Tree | Way::RangePatch)) if is_clean(history, place) => {
+                landed.insert(branch);
+            }
+            Some(_) => {}
+            None => {
+                let tree = executions.tree[place];
+                let was_committed = tree.is_some_and(|tree| committed.contains(&(executions.repository[place], tree)));
+                if was_committed && landed.contains(&branch) {
+                    swallowed.push(place);
+                }
             }
         }
-        None
-    });
-    (sides.collect(), found)
+    }
+    swallowed
 }
 
 /// Returns the side of every execution by its start: the seven days before `now_ms` against the seven before those.

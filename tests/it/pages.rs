@@ -205,6 +205,34 @@ fn a_dirty_execution_belongs_to_the_commit_with_its_tree() {
     assert_eq!(sides, [Some(Side::Base), Some(Side::Head), Some(Side::Head), None, Some(Side::Base)]);
 }
 
+#[test]
+fn what_a_squash_swallowed_goes_with_its_branch_alone() {
+    let digest = |text: &str| Digest::of(text.as_bytes());
+    let on = |at: u64, branch: &str, commit: &str, tree: &str, dirty: bool| {
+        let mut records = execution("ci", at, &[("build", 1, Outcome::Passed, 1_000.0)]);
+        let mut facts = (*records[0].execution).clone();
+        let (commit, tree, dirty) = (Some(digest(commit)), Some(digest(tree)), Some(dirty));
+        facts.source = Source { commit, tree, dirty, branch: Some(branch.to_owned()), ..Source::default() };
+        records[0].execution = Arc::new(facts);
+        records
+    };
+    let records = [
+        on(0, "topic", "none yet", "first", true),
+        on(1, "topic", "swallowed", "first", false),
+        on(2, "topic", "swallowed", "a try", true),
+        on(3, "given up", "elsewhere", "elsewhere", false),
+        on(4, "topic", "last", "landed", false),
+        on(5, "topic", "begun anew", "after it", false),
+    ]
+    .concat();
+    let set = |text: &str| std::iter::once(digest(text)).collect();
+    let base = Landmarks { commits: set("squashed"), trees: set("landed"), ..Landmarks::default() };
+    let sources = Sources { base, head: Landmarks::default() };
+    let (sides, found) = report::by_source(&History::from_records("project", &records), &sources);
+    assert_eq!((found.tree, found.branch), (1, 2));
+    assert_eq!(sides, [Some(Side::Base), Some(Side::Base), None, None, Some(Side::Base), None]);
+}
+
 /// Names that try to be more than names.
 pub const HOSTILE: [&str; 9] = [
     "a|b `c` ``d",

@@ -141,11 +141,12 @@ impl Comparison {
         } else {
             String::new()
         };
-        let moved =
-            self.found.map(|found| (found.tree, found.patch, found.range_patch)).filter(|ways| *ways != (0, 0, 0));
-        let moved = moved.map_or_else(String::new, |(tree, patch, range)| {
+        let moved = self.found.filter(|found| found.tree + found.patch + found.range_patch + found.branch > 0);
+        let moved = moved.map_or_else(String::new, |found| {
             format!(
-                " Recognised on another commit: {tree} by tree, {patch} by patch, {range} by the patch of a branch."
+                " Recognised on another commit: {} by tree, {} by patch, {} by the patch of a branch, {} as what a squash \
+                 swallowed.",
+                found.tree, found.patch, found.range_patch, found.branch
             )
         });
         format!(
