@@ -93,19 +93,18 @@ pub fn by_source(history: &History, sources: &Sources) -> (Vec<Option<Side>>, Fo
 /// Returns the side of one execution by its own ids, and by which.
 fn recognised(history: &History, place: usize, sources: &Sources) -> Option<(Side, Way)> {
     let executions = &history.executions;
-    let ids: [(Option<Digest>, fn(&Landmarks) -> &BTreeSet<Digest>, Way); 4] = [
-        (executions.commit[place].filter(|_| is_clean(history, place)), |side| &side.commits, Way::Commit),
-        (executions.tree[place], |side| &side.trees, Way::Tree),
-        (executions.patch[place], |side| &side.patches, Way::Patch),
-        (executions.range_patch[place], |side| &side.patches, Way::RangePatch),
-    ];
-    ids.into_iter().find_map(|(id, ids, way)| {
+    let side_of = |ids: fn(&Landmarks) -> &BTreeSet<Digest>, id: Option<Digest>| {
         let id = id?;
-        if ids(&sources.base).contains(&id) {
-            return Some((Side::Base, way));
-        }
-        ids(&sources.head).contains(&id).then_some((Side::Head, way))
-    })
+        let held = |side: &Landmarks| ids(side).contains(&id);
+        if held(&sources.base) { Some(Side::Base) } else { held(&sources.head).then_some(Side::Head) }
+    };
+    let commit = executions.commit[place].filter(|_| is_clean(history, place));
+    let by = |way| move |side| (side, way);
+    side_of(|side| &side.commits, commit)
+        .map(by(Way::Commit))
+        .or_else(|| side_of(|side| &side.trees, executions.tree[place]).map(by(Way::Tree)))
+        .or_else(|| side_of(|side| &side.patches, executions.patch[place]).map(by(Way::Patch)))
+        .or_else(|| side_of(|side| &side.patches, executions.range_patch[place]).map(by(Way::RangePatch)))
 }
 
 fn is_clean(history: &History, place: usize) -> bool {
