@@ -106,6 +106,7 @@ impl Feedback {
         let enough = of.plain.sorted.len() >= 5;
         let last = values[values.len() - 1] - middle;
         let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max) - middle;
+        let (mean, spread) = smooth(values, middle);
         for (side, sign) in [(0, 1.0), (1, -1.0)] {
             let level = (0.9 + self.levels[side]).clamp(0.5, 0.99);
             let quantile = |sorted: &[f64]| sign * order_statistic(sorted, if side == 0 { level } else { 1.0 - level });
@@ -127,7 +128,9 @@ impl Feedback {
             for (way, sorted) in ways[2..5].iter_mut().zip(windows.sorted()) {
                 *way = windowed(sorted.len(), quantile(sorted) - sign * middle);
             }
-            ways[5] = windowed(values.len(), smooth(values, middle, sign, level));
+            // 1.28 deviations at 90 %, more or fewer as an exponential tail would have it.
+            let reach = 1.2816 * (1.0 - level).log10().abs();
+            ways[5] = windowed(values.len(), sign * (mean + sign * reach * spread).max(1e-3).ln());
             let mixed = of.ways[side].mix(ways, MANNER, &self.ways[side]);
             let shifted = of.standard.latest.last().is_some_and(|mistake| sign * mistake > SHIFT);
             bounds.widths[side] = if shifted { mixed.max((sign * last).min(2.0 * WIDEST)) } else { mixed };
@@ -167,8 +170,8 @@ impl Feedback {
     }
 }
 
-/// Returns the distance to the exponentially weighted mean and its standard deviations, in the logarithm.
-fn smooth(values: &[f64], middle: f64, sign: f64, level: f64) -> f64 {
+/// Returns the exponentially weighted mean of the values over the middle, and their standard deviation.
+fn smooth(values: &[f64], middle: f64) -> (f64, f64) {
     let (mut weight, mut sum, mut squares) = (0.0, 0.0, 0.0);
     for value in values {
         let value = (value - middle).clamp(-4.0, 4.0).exp();
@@ -177,10 +180,7 @@ fn smooth(values: &[f64], middle: f64, sign: f64, level: f64) -> f64 {
         squares += 0.3 * (value * value - squares);
     }
     let mean = sum / weight;
-    let deviation = (squares / weight - mean * mean).max(0.0).sqrt();
-    // 1.28 deviations at 90 %, more or fewer as an exponential tail would have it.
-    let reach = 1.2816 * (1.0 - level).log10().abs();
-    sign * (mean + sign * reach * deviation).max(1e-3).ln()
+    (mean, (squares / weight - mean * mean).max(0.0).sqrt())
 }
 
 fn between(quantiles: &[f64; LEVELS.len()], level: f64) -> f64 {

@@ -18,30 +18,14 @@ pub(crate) struct Windows {
 impl Windows {
     /// Returns the windows of values, oldest first; at least one.
     pub fn of(values: &[f64]) -> Self {
-        let mut list = [0.0; WINDOW];
-        let mut windows = Self { sorted: [list; 3], lengths: [0; 3], medians: [0.0; 5] };
-        let mut length = 0;
-        for value in values.iter().rev().take(WINDOW) {
-            let place = list[..length].partition_point(|known| known < value);
-            list.copy_within(place..length, place + 1);
-            list[place] = *value;
-            length += 1;
-            for (size, median) in [3, 5, 10, 20, 30].into_iter().zip(&mut windows.medians) {
-                if length <= size {
-                    *median = f64::midpoint(list[(length - 1) / 2], list[length / 2]);
-                }
-            }
-            for (size, window) in [10, 20, 30].into_iter().zip(0..3) {
-                if length == size {
-                    windows.sorted[window] = list;
-                    windows.lengths[window] = length;
-                }
-            }
-        }
-        for window in 0..3 {
-            if windows.lengths[window] == 0 {
-                windows.sorted[window] = list;
-                windows.lengths[window] = length;
+        let mut ranked = Ranked::of(values);
+        let mut windows = Self { sorted: [[0.0; WINDOW]; 3], lengths: [0; 3], medians: [0.0; 5] };
+        for (window, most) in [3, 5, 10, 20, 30].into_iter().enumerate() {
+            let (sorted, length) = ranked.sorted(most);
+            windows.medians[window] = f64::midpoint(sorted[(length - 1) / 2], sorted[length / 2]);
+            if let Some(place) = window.checked_sub(2) {
+                windows.sorted[place] = sorted;
+                windows.lengths[place] = length;
             }
         }
         windows
@@ -51,10 +35,52 @@ impl Windows {
     pub fn sorted(&self) -> [&[f64]; 3] {
         std::array::from_fn(|window| &self.sorted[window][..self.lengths[window]])
     }
+}
 
-    /// Returns the median of the latest 20.
-    pub fn middle(&self) -> f64 {
-        self.medians[3]
+/// Returns the median of the latest 20 values; at least one.
+pub(crate) fn middle(values: &[f64]) -> f64 {
+    let (sorted, length) = Ranked::of(values).sorted(20);
+    f64::midpoint(sorted[(length - 1) / 2], sorted[length / 2])
+}
+
+/// The latest values, newest first, with the places that the first `length` of them have among themselves.
+///
+/// Comparing all pairs has no branch to guess, which for so few values is several times as fast as sorting them.
+struct Ranked {
+    latest: [f64; WINDOW],
+    ranks: [u64; WINDOW],
+    known: usize,
+    length: usize,
+}
+
+impl Ranked {
+    fn of(values: &[f64]) -> Self {
+        let mut latest = [0.0; WINDOW];
+        latest.iter_mut().zip(values.iter().rev()).for_each(|(place, value)| *place = *value);
+        Self { latest, ranks: [0; WINDOW], known: values.len().min(WINDOW), length: 0 }
+    }
+
+    /// Returns the latest values, at most `most`, sorted, and how many they are; `most` never falls.
+    fn sorted(&mut self, most: usize) -> ([f64; WINDOW], usize) {
+        let most = most.min(self.known);
+        for place in self.length..most {
+            let value = self.latest[place];
+            let mut above = 0;
+            for (rank, other) in self.ranks[..place].iter_mut().zip(&self.latest[..place]) {
+                let is_above = u64::from(*other > value);
+                *rank += is_above;
+                above += is_above;
+            }
+            self.ranks[place] = place as u64 - above;
+        }
+        self.length = most;
+        let mut sorted = [0.0; WINDOW];
+        for (rank, value) in self.ranks[..most].iter().zip(&self.latest) {
+            #[expect(clippy::cast_possible_truncation, reason = "a place in the window")]
+            let place = *rank as usize;
+            sorted[place] = *value;
+        }
+        (sorted, most)
     }
 }
 
@@ -65,17 +91,19 @@ pub(crate) fn experts(values: &[f64], windows: &Windows) -> [f64; EXPERTS] {
     let three = &values[values.len().saturating_sub(3)..];
     let mean = three.iter().sum::<f64>() / [1.0, 2.0, 3.0][three.len() - 1];
     let [median3, median5, median10, median20, median30] = windows.medians;
-    let smooth = |share| exponential(values, share);
-    [last, median3, median5, median10, median20, median30, mean, smooth(0.1), smooth(0.3), smooth(0.5)]
+    let [slow, medium, fast] = exponential(values, [0.1, 0.3, 0.5]);
+    [last, median3, median5, median10, median20, median30, mean, slow, medium, fast]
 }
 
-fn exponential(values: &[f64], share: f64) -> f64 {
-    let (mut sum, mut weight) = (0.0, 0.0);
+fn exponential(values: &[f64], shares: [f64; 3]) -> [f64; 3] {
+    let (mut sums, mut weights) = ([0.0; 3], [0.0; 3]);
     for value in values {
-        sum += share * (value - sum);
-        weight += share * (1.0 - weight);
+        for ((sum, weight), share) in sums.iter_mut().zip(&mut weights).zip(shares) {
+            *sum += share * (value - *sum);
+            *weight += share * (1.0 - *weight);
+        }
     }
-    sum / weight
+    std::array::from_fn(|place| sums[place] / weights[place])
 }
 
 #[cfg(test)]
@@ -94,7 +122,7 @@ mod tests {
         let rising: Vec<f64> = (0..40).map(f64::from).collect();
         let windows = Windows::of(&rising);
         assert_eq!(windows.sorted().map(<[f64]>::len), [10, 20, 30]);
-        assert!((windows.middle() - 29.5).abs() < 1e-9);
+        assert!((middle(&rising) - 29.5).abs() < 1e-9);
         let said = experts(&rising, &windows);
         assert!(said[9] > said[8] && said[8] > said[7] && said[0] > said[9], "{said:?}");
     }

@@ -1,7 +1,5 @@
 //! How much slower or faster machines are, in the logarithm, learnt from the steps they share.
 
-use std::collections::HashMap;
-
 use crate::scan::Name;
 
 /// Machines that are told apart; later ones count as unknown.
@@ -28,7 +26,8 @@ impl Offset {
 /// The offsets of machines over all steps; each step keeps [`Own`] ones above them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Machines {
-    shared: HashMap<Name, Offset>,
+    /// Sorted by name: a search among a few beats hashing.
+    shared: Vec<(Name, Offset)>,
 }
 
 /// One step's own offsets above the shared ones, by machine.
@@ -72,7 +71,12 @@ impl Machines {
     /// Returns how much longer a step takes on a machine than on none in particular, in the logarithm.
     pub fn offset<T: Default>(&self, own: &Own<T>, machine: Option<Name>) -> f64 {
         let Some(machine) = machine else { return 0.0 };
-        self.shared.get(&machine).map_or(0.0, |offset| offset.value) + own.offset(machine)
+        let shared = self.place(machine).map_or(0.0, |place| self.shared[place].1.value);
+        shared + own.offset(machine)
+    }
+
+    fn place(&self, machine: Name) -> Result<usize, usize> {
+        self.shared.binary_search_by_key(&machine, |(name, _)| *name)
     }
 
     /// Learns that an attempt took `surprise` longer than the step's level with the machine's offset.
@@ -80,8 +84,12 @@ impl Machines {
     /// A stochastic backfit of log-duration = step + machine + (step, machine), the last two shrunk towards 0.
     pub fn learn<T: Default>(&mut self, own: &mut Own<T>, machine: Option<Name>, surprise: f64) {
         let Some(name) = machine else { return };
-        if self.shared.len() < MOST || self.shared.contains_key(&name) {
-            self.shared.entry(name).or_default().learn(surprise, 10.0, 500.0);
+        let place = self.place(name).or_else(|place| {
+            let has_room = self.shared.len() < MOST;
+            has_room.then(|| self.shared.insert(place, (name, Offset::default()))).map(|()| place).ok_or(place)
+        });
+        if let Ok(place) = place {
+            self.shared[place].1.learn(surprise, 10.0, 500.0);
         }
         if let Some((_, offset, _)) = own.entry(machine) {
             offset.learn(surprise, 4.0, 25.0);

@@ -77,11 +77,11 @@ impl<const N: usize> Losses<N> {
         let losses: [f64; N] =
             std::array::from_fn(|place| (own(place) + manner.own * everywhere(place)) / (self.weight + manner.own));
         let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
-        let weight = |loss: f64| (-manner.sharpness * (loss - best) / best.max(1e-3)).exp();
         let (mut sum, mut weights) = (0.0, 0.0);
         for (said, loss) in said.iter().zip(losses) {
-            sum += weight(loss) * said;
-            weights += weight(loss);
+            let weight = (-manner.sharpness * (loss - best) / best.max(1e-3)).exp();
+            sum += weight * said;
+            weights += weight;
         }
         sum / weights
     }

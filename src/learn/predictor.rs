@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::bounds::{Bounds, Feedback, Mistakes};
-use super::experts::{EXPERTS, WINDOW, Windows, experts};
+use super::experts::{EXPERTS, WINDOW, Windows, experts, middle};
 use super::failure::Failures;
 use super::kin::{Kin, Said};
 use super::line::Line;
@@ -200,7 +200,7 @@ impl Forecaster {
         }
         if known.machine.is_some() && series.n > 0 {
             let offset = self.machines.offset(&series.machines, known.machine);
-            let level = Windows::of(&series.freed(&self.machines, offset)).middle();
+            let level = middle(&series.freed(&self.machines, offset));
             self.machines.learn(&mut series.machines, known.machine, value - level);
         }
         let offset = self.machines.offset(&series.machines, known.machine);
@@ -224,11 +224,15 @@ impl Forecaster {
 impl Series {
     /// Returns the latest values as they would have been on a machine with this offset.
     fn freed(&self, machines: &Machines, offset: f64) -> Vec<f64> {
-        // Neighbours often ran on one machine.
-        let mut before: Option<(Option<Name>, f64)> = None;
-        let mut own = |machine: Option<Name>| match before {
-            Some((known, offset)) if known == machine => offset,
-            _ => before.insert((machine, machines.offset(&self.machines, machine))).1,
+        // The latest attempts ran on a few machines.
+        let mut before: Vec<(Option<Name>, f64)> = Vec::with_capacity(4);
+        let mut own = |machine: Option<Name>| {
+            let known = before.iter().find(|(known, _)| *known == machine).map(|(_, offset)| *offset);
+            known.unwrap_or_else(|| {
+                let offset = machines.offset(&self.machines, machine);
+                before.push((machine, offset));
+                offset
+            })
         };
         self.latest.iter().map(|(value, machine)| value - own(*machine) + offset).collect()
     }

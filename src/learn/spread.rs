@@ -1,5 +1,7 @@
 //! The plain rule, "like the latest ones", with an interval from the mistakes it would have made.
 
+use std::sync::LazyLock;
+
 use super::beta::student_quantile;
 use crate::plan::Interval;
 
@@ -14,6 +16,10 @@ const PRIOR: (f64, f64) = (0.5, 1.0);
 
 /// Shortest time or smallest size that is told apart from nothing, so that logarithms exist.
 const SMALLEST: f64 = 0.01;
+
+/// Student's t at 90 % by the number of mistakes, below [`ENOUGH`] of them.
+static STUDENT: LazyLock<[f64; ENOUGH]> =
+    LazyLock::new(|| std::array::from_fn(|mistakes| student_quantile(0.9, PRIOR.1 + count(mistakes))));
 
 /// Returns what the next sample is likely to be: the median of the latest, and where 80 % of samples fall.
 ///
@@ -37,7 +43,7 @@ pub(crate) fn predict(samples: &[f64]) -> Option<Interval> {
         let freedom = worth + count(mistakes.len());
         let squares: f64 = mistakes.iter().map(|mistake| mistake * mistake).sum();
         let deviation = ((worth * scale * scale + squares) / freedom).sqrt();
-        let width = student_quantile(0.9, freedom) * deviation;
+        let width = STUDENT[mistakes.len()] * deviation;
         (-width, width)
     };
     let widened = standard_error(latest.len());

@@ -1,6 +1,6 @@
 //! What is kept of the histories seen so far: one bounded summary a series, so that histories can be folded in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::flaky::Trials;
 use super::timeline::{self, Role, Timeline};
@@ -68,7 +68,7 @@ impl State {
     /// Returns what is kept of one history.
     pub(crate) fn of(history: &History) -> Self {
         let mut state = Self::default();
-        let mut series: BTreeMap<(u32, Name, Name, Option<Name>), Series> = BTreeMap::new();
+        let mut series: HashMap<(u32, Name, Name, Option<Name>), Series> = HashMap::new();
         for (place, rows) in timeline::rows(history).into_iter().enumerate() {
             let executions = &history.executions;
             let (repository, workflow) = (executions.repository[place], executions.workflow[place]);
@@ -103,11 +103,15 @@ impl State {
             let steps = &mut state.workflow(history, repository, workflow).steps;
             steps.entry((text(step), machine.map(text))).or_default().merge(series);
         }
+        state.workflows.values_mut().for_each(|workflow| workflow.wall.trim());
         state
     }
 
     /// Returns what is kept of both.
     pub(crate) fn merge(mut self, other: Self) -> Self {
+        if self.workflows.is_empty() {
+            return other;
+        }
         for (key, theirs) in other.workflows {
             let own = self.workflows.entry(key).or_default();
             if own.repository.is_empty() || theirs.repository < own.repository {
