@@ -34,9 +34,9 @@ pub fn table() {
         let rows = jsonl::rows(file, set).expect("interchange rows");
         if sets == 0 {
             println!(
-                "\n| set | passed with a learnt limit | of them stopped | closest to its limit | not passed with a limit | of them beyond it | hours saved |"
+                "\n| set | passed with a learnt limit | of them stopped | closest to its limit | not passed with a limit | of them beyond it | hours saved | a hang stopped after (median) | within 6 h | passed and watched | of them named slow |"
             );
-            println!("|---|---|---|---|---|---|---|");
+            println!("|---|---|---|---|---|---|---|---|---|---|---|");
         }
         sets += 1;
         let scores = limits(&Trace::from_rows(&rows, &[])).unwrap_or_default();
@@ -47,6 +47,8 @@ pub fn table() {
         sum.not_passed += scores.not_passed;
         sum.hung += scores.hung;
         sum.saved_ms += scores.saved_ms;
+        sum.watched += scores.watched;
+        sum.healthy_named += scores.healthy_named;
     }
     if sets > 0 {
         row("all", &sum);
@@ -56,12 +58,16 @@ pub fn table() {
 
 fn row(set: &str, scores: &LimitScores) {
     println!(
-        "| {set} | {} | {} | {:.1} % | {} | {} | {:.2} |",
+        "| {set} | {} | {} | {:.1} % | {} | {} | {:.2} | {} | {} | {} | {} |",
         scores.passed,
         scores.healthy_stopped,
         100.0 * scores.closest,
         scores.not_passed,
         scores.hung,
         scores.saved_ms / 3.6e6,
+        if scores.stops_after_ms > 0.0 { format!("{:.0} min", scores.stops_after_ms / 60_000.0) } else { "-".into() },
+        if scores.stops_after_ms > 0.0 { format!("{:.1} %", 100.0 * scores.within_six_hours) } else { "-".into() },
+        scores.watched,
+        scores.healthy_named,
     );
 }

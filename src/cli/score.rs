@@ -162,13 +162,15 @@ fn failures(document: Document, scores: &FailureScores) -> Document {
 fn stopped(scores: &LimitScores) -> String {
     format!(
         "Learnt time limits would have stopped {} of {} passed attempts, and {} of {} others {:.2} hours earlier; the \
-         longest passed one took {:.1} % of its limit.",
+         longest passed one took {:.1} % of its limit. {} of {} passed attempts would have been named as slow.",
         scores.healthy_stopped,
         scores.passed,
         scores.hung,
         scores.not_passed,
         scores.saved_ms / 3.6e6,
         100.0 * scores.closest,
+        scores.healthy_named,
+        scores.watched,
     )
 }
 

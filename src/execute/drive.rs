@@ -291,13 +291,13 @@ impl<'a> Drive<'a> {
     fn enforce_limits(&self, state: &mut State) {
         let now = self.clock.elapsed();
         for running in state.running.values_mut() {
-            if let Some((start, limit_ms)) = running.warning(now) {
-                let step = self.plan.steps[start.step.at()].id().clone();
+            if let Some(start) = running.warning(now) {
+                let planned = &self.plan.steps[start.step.at()];
                 state.events.push(Event::LimitNear {
-                    step,
+                    step: planned.id().clone(),
                     attempt: start.attempt,
-                    ran_ms: limit_ms / 4 * 3,
-                    limit_ms,
+                    ran_ms: planned.warn_ms.unwrap_or_default(),
+                    limit_ms: planned.timeout.map(|limit| limit.limit_ms),
                 });
             }
             running.enforce(now, self.options.grace);

@@ -50,7 +50,8 @@ pub enum Event {
         /// The numbers it wrote to `$MEOW_METRICS`, and meow's own about it, whose names start with `meow.`.
         metrics: BTreeMap<String, f64>,
     },
-    /// An attempt that still runs has used three quarters of its time.
+    /// An attempt that still runs has used three quarters of a declared time limit, or takes far longer than any that
+    /// passed before.
     LimitNear {
         /// The step.
         step: StepId,
@@ -58,8 +59,8 @@ pub enum Event {
         attempt: u32,
         /// How long it has run.
         ran_ms: u64,
-        /// When it will be stopped.
-        limit_ms: u64,
+        /// When it will be stopped, if it will.
+        limit_ms: Option<u64>,
     },
     /// A failed attempt will be tried again.
     RetryScheduled {

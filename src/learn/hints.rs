@@ -10,11 +10,21 @@ use crate::workflow::StepId;
 /// Samples from which on a machine class speaks for itself.
 const OWN_CLASS: u64 = 5;
 
-/// Passed attempts below which no time limit is learnt.
-const LIMIT_SAMPLES: u64 = 20;
+/// Passed attempts below which nothing is said to take far too long.
+const SLOW_SAMPLES: u64 = 20;
 
-/// No learnt time limit is below this, in milliseconds.
-const LIMIT_FLOOR_MS: f64 = 60_000.0;
+/// Nothing is said to take far too long before this, in milliseconds.
+const SLOW_FLOOR_MS: f64 = 60_000.0;
+
+/// Passed attempts below which no time limit is learnt: with a hundred of which none ran into it, at most 3 in 100 would
+/// (95 %; the rule of three).
+const LIMIT_SAMPLES: u64 = 100;
+
+/// No learnt time limit is below this, in milliseconds: sooner nobody who watches would give a step up either.
+const LIMIT_FLOOR_MS: f64 = 600_000.0;
+
+/// An attempt hangs where it runs an order of magnitude longer than the longest that passed.
+const LIMIT_GROWTH: f64 = 10.0;
 
 /// Returns what a workflow's pattern says about each of its steps on a machine class.
 ///
@@ -28,7 +38,15 @@ pub fn hints(pattern: &WorkflowPattern, machine: &str) -> Hints {
             chosen.insert(StepId(step.step.clone()), step);
         }
     }
-    let steps = chosen.into_iter().map(|(step, pattern)| (step, hint(pattern))).collect();
+    let mut steps: BTreeMap<StepId, StepHint> =
+        chosen.into_iter().map(|(step, pattern)| (step, hint(pattern))).collect();
+    for step in pattern.steps.iter().filter(|step| step.machine.is_none()) {
+        let own = pattern.steps.iter().find(|own| own.step == step.step && own.machine.as_deref() == Some(machine));
+        if let Some(hint) = steps.get_mut(&StepId(step.step.clone())) {
+            // A machine that is new here may be slower than all others.
+            hint.timeout_ms = own.and_then(|own| time_limit_ms(own, step)).map(whole);
+        }
+    }
     let mut hints = Hints { steps, order: None };
     for step in pattern.steps.iter().filter(|step| step.machine.as_deref() == Some(machine)) {
         if let (Some(hint), Some(next)) = (hints.steps.get_mut(&StepId(step.step.clone())), step.next_ms) {
@@ -51,7 +69,8 @@ fn hint(pattern: &Pattern) -> StepHint {
         peak_memory_bytes: pattern.memory_bytes.map(whole),
         cpus: None,
         inputs_bytes: None,
-        timeout_ms: time_limit_ms(pattern).map(whole),
+        slow_ms: slow_ms(pattern).map(whole),
+        timeout_ms: None,
     }
 }
 
@@ -60,15 +79,31 @@ fn retry_pays(pattern: &Pattern) -> Option<Odds> {
     (pattern.retries > 0).then(|| odds(pattern.retries_passed, pattern.retries))
 }
 
-/// Returns the time in milliseconds after which an attempt is taken to hang; `None` below 20 passed attempts.
+/// Returns the time in milliseconds after which an attempt takes far longer than any that passed: what a person would set
+/// as a time limit, and when it is said aloud. `None` below 20 passed attempts.
 ///
 /// The largest of a minute, three times the longest passed attempt, and the median times (p90 / p50)⁴, which for a
 /// lognormal law lies 5.1 standard deviations above the median. Real histories are no lognormal law: back-tested on ten of
-/// them, 75 of a million healthy attempts would have been stopped (`cargo bench --bench learning -- limits`).
-pub fn time_limit_ms(pattern: &Pattern) -> Option<f64> {
-    let duration = pattern.duration_ms.filter(|duration| duration.n >= LIMIT_SAMPLES)?;
+/// them, 75 of a million healthy attempts ran longer (`cargo bench --bench learning -- limits`), so that nothing is
+/// stopped by it unless a person says so.
+pub fn slow_ms(pattern: &Pattern) -> Option<f64> {
+    let duration = pattern.duration_ms.filter(|duration| duration.n >= SLOW_SAMPLES)?;
     let tail = duration.p50 * (duration.p90 / duration.p50.max(f64::MIN_POSITIVE)).powi(4);
-    let limit = LIMIT_FLOOR_MS.max(3.0 * pattern.longest_ms?).max(tail);
+    let limit = SLOW_FLOOR_MS.max(3.0 * pattern.longest_ms?).max(tail);
+    limit.is_finite().then_some(limit)
+}
+
+/// Returns the time in milliseconds after which an attempt is taken to hang and is stopped, from what is known of its step
+/// on its machine class (`own`) and on all; `None` below a hundred passed attempts on that class.
+///
+/// Never below ten minutes, ten times the longest passed attempt on any class, and [`slow_ms`]. The three round numbers are
+/// not fitted to any history: they are meant to be far from all that is healthy, since a hang that is stopped late costs
+/// minutes and a healthy step that is stopped costs trust.
+pub fn time_limit_ms(own: &Pattern, all: &Pattern) -> Option<f64> {
+    if own.attempts - own.failed < LIMIT_SAMPLES {
+        return None;
+    }
+    let limit = LIMIT_FLOOR_MS.max(LIMIT_GROWTH * all.longest_ms?).max(slow_ms(all)?);
     limit.is_finite().then_some(limit)
 }
 
@@ -104,9 +139,21 @@ mod tests {
     }
 
     #[test]
-    fn a_time_limit_has_a_floor_and_needs_samples() {
+    fn what_is_slow_has_a_floor_and_needs_samples() {
         for (n, p50, expected) in [(19, 1e6, None), (20, 100.0, Some(60_000.0)), (20, 1e6, Some(6e6))] {
-            assert_eq!(time_limit_ms(&pattern(None, n, p50)), expected, "{n} {p50}");
+            assert_eq!(slow_ms(&pattern(None, n, p50)), expected, "{n} {p50}");
+        }
+    }
+
+    #[test]
+    fn a_time_limit_needs_a_hundred_on_its_machine_and_lies_far_above_all() {
+        let limit = |own: u64, p50: f64| {
+            let steps = vec![pattern(None, 300, p50), pattern(Some("a"), own, p50 / 4.0)];
+            let hints = hints(&WorkflowPattern { steps, ..WorkflowPattern::default() }, "a");
+            hints.steps[&StepId("test".into())].timeout_ms
+        };
+        for (own, p50, expected) in [(99, 1e6, None), (100, 100.0, Some(600_000)), (100, 1e6, Some(20_000_000))] {
+            assert_eq!(limit(own, p50), expected, "{own} {p50}");
         }
     }
 }

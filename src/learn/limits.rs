@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::hints::{speaks, time_limit_ms};
+use super::hints::{slow_ms, speaks, time_limit_ms};
 use super::patterns::of_durations;
 use super::replay::{Known, Moment, Trace};
 use super::state::Series;
@@ -18,6 +18,10 @@ pub struct LimitScores {
     pub passed: usize,
     /// How many of them ran longer than that: healthy runs that it would have stopped.
     pub healthy_stopped: usize,
+    /// Passed attempts of steps of which it was known what takes far too long.
+    pub watched: usize,
+    /// How many of them took longer and were named for it: false alarms, which stop nothing.
+    pub healthy_named: usize,
     /// The largest share of its limit that a passed attempt took; above 1 it would have been stopped.
     pub closest: f64,
     /// Failed and cancelled attempts whose step had a learnt limit when they started.
@@ -26,32 +30,51 @@ pub struct LimitScores {
     pub hung: usize,
     /// How long these went on beyond their limits, in milliseconds.
     pub saved_ms: f64,
+    /// The median over attempts with a limit of when they would have been stopped had they hung, in milliseconds.
+    pub stops_after_ms: f64,
+    /// The share of these that would have been stopped within six hours, after which hosted CI gives up by itself.
+    pub within_six_hours: f64,
 }
+
+/// When the largest hosted CI gives up a job that says nothing else (GitHub Actions, `timeout-minutes`: 360).
+const SIX_HOURS_MS: f64 = 6.0 * 3.6e6;
 
 /// The durations of a step on one machine class, or on all.
 type Steps = HashMap<(u32, Name, Name, Option<Name>), Series>;
 
 /// Returns what learnt limits would have stopped of a trace's attempts; `None` where none had a limit.
 ///
-/// Each attempt meets the limit that a plan made at its start would have given it, by [`time_limit_ms`], from attempts
+/// Each attempt meets the limit that a plan made at its start would have given it, by [`slow_ms`] and [`time_limit_ms`], from attempts
 /// that had finished by then. All attempts count, not only the later half.
 pub fn limits(trace: &Trace) -> Option<LimitScores> {
     let mut steps = Steps::new();
     let mut scores = LimitScores::default();
+    let mut met: Vec<f64> = Vec::new();
     for moment in trace.moments() {
         let (Moment::Start(place) | Moment::Finish(place)) = moment;
         let (known, came) = &trace.attempts[place];
         let passed = came.outcome == Outcome::Passed;
         if moment == Moment::Finish(place) && passed {
             see(&mut steps, known, came.duration_ms);
-        } else if moment == Moment::Start(place)
-            && came.duration_ms.is_finite()
-            && let Some(limit_ms) = limit_ms(&steps, known)
-        {
-            scores.meet(passed, came.duration_ms, limit_ms);
+        } else if moment == Moment::Start(place) && came.duration_ms.is_finite() {
+            let (slow, limit) = said(&steps, known);
+            if let Some(slow_ms) = slow.filter(|_| passed) {
+                scores.watched += 1;
+                scores.healthy_named += usize::from(came.duration_ms > slow_ms);
+            }
+            if let Some(limit_ms) = limit {
+                scores.meet(passed, came.duration_ms, limit_ms);
+                met.push(limit_ms);
+            }
         }
     }
-    (scores.passed + scores.not_passed > 0).then_some(scores)
+    met.sort_by(f64::total_cmp);
+    scores.stops_after_ms = met.get(met.len() / 2).copied().unwrap_or_default();
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    if !met.is_empty() {
+        scores.within_six_hours = met.partition_point(|limit| *limit <= SIX_HOURS_MS) as f64 / met.len() as f64;
+    }
+    (scores.watched + scores.passed + scores.not_passed > 0).then_some(scores)
 }
 
 impl LimitScores {
@@ -69,11 +92,14 @@ impl LimitScores {
     }
 }
 
-/// Returns the limit that a plan would have given an attempt: its machine class's once that speaks, else that over all.
-fn limit_ms(steps: &Steps, known: &Known) -> Option<f64> {
+/// Returns from when on a plan would have called an attempt slow (by its machine class once that speaks, else over all), and
+/// when it would have stopped it. Where a history names no machines, all is one.
+fn said(steps: &Steps, known: &Known) -> (Option<f64>, Option<f64>) {
     let of = |machine| steps.get(&(known.repository, known.workflow, known.step, machine)).map(of_durations);
-    let class = known.machine.and_then(|machine| of(Some(machine))).filter(speaks);
-    time_limit_ms(&class.or_else(|| of(None))?)
+    let Some(all) = of(None) else { return (None, None) };
+    let own = known.machine.map_or_else(|| Some(all.clone()), |machine| of(Some(machine)));
+    let slow = slow_ms(own.as_ref().filter(|own| speaks(own)).unwrap_or(&all));
+    (slow, own.and_then(|own| time_limit_ms(&own, &all)))
 }
 
 fn see(steps: &mut Steps, known: &Known, duration_ms: f64) {
@@ -83,6 +109,7 @@ fn see(steps: &mut Steps, known: &Known, duration_ms: f64) {
     for machine in [None].into_iter().chain(known.machine.map(Some)) {
         let series = steps.entry((known.repository, known.workflow, known.step, machine)).or_default();
         series.see_passed(moment, duration_ms);
+        series.passed += 1;
         series.duration.trim();
     }
 }
@@ -119,14 +146,16 @@ mod tests {
     fn a_hang_is_counted_and_nothing_later_raises_its_limit() {
         let mut rows = vec![(2.0, Outcome::Passed); 20];
         assert_eq!(met(&rows), None);
+        rows.resize(100, (2.0, Outcome::Passed));
         rows.push((30.0, Outcome::Failed));
         let hung = met(&rows).expect("a limit");
-        assert_eq!((hung.passed, hung.not_passed, hung.hung), (0, 1, 1));
-        assert!((20.0..28.0).contains(&(hung.saved_ms / 60_000.0)), "{hung:?}");
+        assert_eq!((hung.passed, hung.not_passed, hung.hung, hung.watched), (0, 1, 1, 80));
+        assert!((9.0..11.0).contains(&(hung.saved_ms / 60_000.0)), "{hung:?}");
+        assert!((19.0..21.0).contains(&(hung.stops_after_ms / 60_000.0)) && hung.within_six_hours > 0.99, "{hung:?}");
         rows.push((40.0, Outcome::Passed));
         rows.push((40.0, Outcome::Passed));
         let after = met(&rows).expect("a limit");
-        assert_eq!((after.passed, after.healthy_stopped, after.hung), (2, 1, 1));
+        assert_eq!((after.passed, after.healthy_stopped, after.healthy_named, after.hung), (2, 1, 1, 1));
         assert!((after.saved_ms - hung.saved_ms).abs() < 1e-9, "{after:?}");
     }
 }

@@ -98,6 +98,7 @@ pub(super) fn of_durations(series: &Series) -> Pattern {
     Pattern {
         duration_ms: predict(&series.duration.values()).map(rounded_interval),
         longest_ms: series.longest.map(rounded),
+        attempts: series.passed,
         ..Pattern::default()
     }
 }

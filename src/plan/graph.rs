@@ -84,6 +84,8 @@ pub struct PlannedStep {
     pub tried: u32,
     /// How long an attempt may take.
     pub timeout: Option<TimeLimit>,
+    /// After how many milliseconds an attempt is named: three quarters of a declared limit, else what is learnt.
+    pub warn_ms: Option<u64>,
     /// Processors it keeps busy: declared; else learnt where it is more than one, which a slot stands for.
     pub cpus: f64,
     /// Memory it needs in bytes: declared, else learnt, else typical of the workflow's other steps, else 0.
@@ -307,6 +309,7 @@ fn planned(step: &Step, needs: Vec<StepIndex>, locks: Vec<usize>, hint: StepHint
         .timeout
         .map(|limit| TimeLimit { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX), learnt: false });
     let learnt = hint.timeout_ms.map(|limit_ms| TimeLimit { limit_ms, learnt: true });
+    let warn_ms = declared.map(|limit| limit.limit_ms / 4 * 3).or(hint.slow_ms);
     PlannedStep {
         needs,
         dependents: Vec::new(),
@@ -317,6 +320,7 @@ fn planned(step: &Step, needs: Vec<StepIndex>, locks: Vec<usize>, hint: StepHint
         rank: 0,
         tried: 0,
         timeout: declared.or(learnt),
+        warn_ms,
         cpus: step.resources.cpu.or_else(|| several(hint.cpus?)).unwrap_or(0.0),
         memory_bytes: step.resources.memory_bytes.or(hint.peak_memory_bytes).unwrap_or(0),
         hint,
@@ -493,10 +497,13 @@ pub(super) mod tests {
         workflow.steps[0].timeout = Some(std::time::Duration::from_secs(5));
         let mut hints = medians(&[("a", 1.0), ("b", 1.0)]);
         for hint in hints.steps.values_mut() {
-            hint.timeout_ms = Some(60_000);
+            (hint.slow_ms, hint.timeout_ms) = (Some(60_000), Some(600_000));
         }
+        hints.steps.entry(StepId("c".to_owned())).or_default().slow_ms = Some(70_000);
         let plan = plan(&workflow, &hints, &limits(1)).expect("a plan");
-        let found: Vec<_> = plan.steps.iter().map(|step| step.timeout.map(|t| (t.limit_ms, t.learnt))).collect();
-        assert_eq!(found, [Some((5_000, false)), Some((60_000, true)), None]);
+        let found: Vec<_> =
+            plan.steps.iter().map(|step| (step.timeout.map(|t| (t.limit_ms, t.learnt)), step.warn_ms)).collect();
+        let learnt = (Some((600_000, true)), Some(60_000));
+        assert_eq!(found, [(Some((5_000, false)), Some(3_750)), learnt, (None, Some(70_000))]);
     }
 }

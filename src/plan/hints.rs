@@ -30,7 +30,11 @@ pub struct StepHint {
     pub cpus: Option<f64>,
     /// Bytes of its declared inputs, measured before the start.
     pub inputs_bytes: Option<u64>,
-    /// A learnt time limit in milliseconds, never below the floor; absent with few samples.
+    /// The time in milliseconds after which an attempt is named as far longer than any that passed; absent with few
+    /// samples.
+    #[serde(default)]
+    pub slow_ms: Option<u64>,
+    /// A learnt time limit in milliseconds, never below the floor; absent below a hundred samples.
     pub timeout_ms: Option<u64>,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Risk;
-use crate::learn::{Pattern, WorkflowPattern, time_limit_ms};
+use crate::learn::{Pattern, WorkflowPattern, slow_ms};
 use crate::plan::capacity::likely_loads;
 use crate::plan::{Hints, Limits, Plan, StepIndex, plan};
 use crate::workflow::{Resources, Step, Workflow};
@@ -73,7 +73,7 @@ pub fn supported(workflow: &Workflow, pattern: &WorkflowPattern, plan: &Plan) ->
 }
 
 fn time_limit(step: &Step, known: &Pattern) -> Option<Supported> {
-    let limit_ms = time_limit_ms(known).filter(|_| step.timeout.is_none())?;
+    let limit_ms = slow_ms(known).filter(|_| step.timeout.is_none())?;
     let passed = known.attempts - known.failed;
     Some(Supported {
         step: step.id.to_string(),

@@ -4,7 +4,7 @@ use super::case::{Case, Finding};
 use super::gain::{estimate, rates};
 use super::words::duration;
 use super::{Change, Risk};
-use crate::learn::time_limit_ms;
+use crate::learn::slow_ms;
 use crate::record::Outcome;
 
 /// Executions in which the step hung, at least.
@@ -21,7 +21,7 @@ pub(super) fn findings(case: &Case) -> Vec<Finding> {
 fn finding(case: &Case, step: &str, rows: &[usize]) -> Option<Finding> {
     let attempts = &case.history.attempts;
     let pattern = case.pattern.steps.iter().find(|pattern| pattern.step == step && pattern.machine.is_none())?;
-    let seconds = (time_limit_ms(pattern)? / 1000.0).ceil();
+    let seconds = (slow_ms(pattern)? / 1000.0).ceil();
     let limit_ms = seconds * 1000.0;
     let hung: Vec<usize> = rows
         .iter()

@@ -17,10 +17,11 @@ use crate::space::Space;
 /// Keys whose objects are maps: names of a project's own stand there.
 const MAPS: [&str; 3] = ["hooks", "metrics", "workflows"];
 /// Keys whose value may be unknown elsewhere, if not here.
-const UNKNOWN: [&str; 13] = [
+const UNKNOWN: [&str; 14] = [
     "commit",
     "cpu_ms",
     "dirty",
+    "limit_ms",
     "logs",
     "machine",
     "peak_memory_bytes",
@@ -76,9 +77,10 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
             see(&space, "simulation", &["simulate", "--target", "10m", "--json"]);
             see(&space, "simulation", &["simulate", "--target", "1ms", "--json"]);
             see(&space, "outcome", &["execute", "--json"]);
-            see(&space, "outcome", &["execute", "--keep-going", "--json"]);
+            see(&space, "outcome", &["execute", "--keep-going", "--undo", "--json"]);
             see(&space, "outcome", &["execute", "--only", "build", "--json"]);
             see(&space, "event", &["execute", "--events", "jsonl"]);
+            see(&space, "event", &["execute", "--keep-going", "--undo", "--events", "jsonl"]);
         }
     }
     let fresh = Space::repository();
@@ -169,6 +171,7 @@ formula = "ci"
 id = "build"
 run = "head -c 50000000 /dev/zero | tail | wc -c; echo size=3 >> $MEOW_METRICS"
 locks = ["target"]
+undo = "exit 4"
 [[steps]]
 id = "test"
 needs = ["build"]

@@ -70,8 +70,12 @@ impl<'a> Progress<'a> {
                 self.say(&self.ended(step, *attempt, *duration_ms, ending));
             }
             Event::LimitNear { step, ran_ms, limit_ms, .. } => {
-                let (ran, limit) = (time(milliseconds(*ran_ms)), time(milliseconds(*limit_ms)));
-                self.say(&format!("slow  {}  has run {ran} and will be stopped at {limit}", name(step.as_str())));
+                let ran = time(milliseconds(*ran_ms));
+                let then = match limit_ms {
+                    Some(limit_ms) => format!("and will be stopped at {}", time(milliseconds(*limit_ms))),
+                    None => "far longer than any attempt that passed".to_owned(),
+                };
+                self.say(&format!("slow  {}  has run {ran} {then}", name(step.as_str())));
             }
             Event::RetryScheduled { step, attempt, wait_ms } => {
                 if let Some(live) = &self.live {

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use super::memory::Memory;
 use crate::execute::event::Ending;
 use crate::execute::process::Process;
-use crate::plan::Start;
+use crate::plan::{PlannedStep, Start};
 
 /// One running attempt.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(super) struct Running {
     process: Option<Process>,
     /// Where the person's answer about a manual step goes; `None` says that nobody waits for it any more.
     answer: Option<Sender<Option<bool>>>,
-    /// When it is told that the limit comes near.
+    /// When it is told that it takes long.
     warn_at: Option<Duration>,
     /// Why it is being ended; killed once the grace is over.
     ending: Option<Ending>,
@@ -32,20 +32,21 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Returns an attempt that is about to start.
-    pub(super) fn new(start: Start, (started, limit_ms): (Duration, Option<u64>), memory: Memory) -> Self {
-        let limit = limit_ms.map(|limit_ms| (started + Duration::from_millis(limit_ms), limit_ms));
-        let warn_at = limit_ms.map(|limit_ms| started + Duration::from_millis(limit_ms / 4 * 3));
-        Self { start: Some(start), limit, warn_at, memory, ..Self::default() }
+    /// Returns an attempt of a step that is about to start.
+    pub(super) fn new(start: Start, started: Duration, planned: &PlannedStep) -> Self {
+        let after = |ms: u64| started.saturating_add(Duration::from_millis(ms));
+        let limit = planned.timeout.map(|limit| (after(limit.limit_ms), limit.limit_ms));
+        let memory = Memory::new(started, planned.step.resources.memory_bytes);
+        Self { start: Some(start), limit, warn_at: planned.warn_ms.map(after), memory, ..Self::default() }
     }
 
-    /// Returns what runs and its limit in milliseconds, where three quarters of that have just passed.
-    pub(super) fn warning(&mut self, now: Duration) -> Option<(Start, u64)> {
+    /// Returns what runs where it has just become worth a word how long.
+    pub(super) fn warning(&mut self, now: Duration) -> Option<Start> {
         if self.warn_at? > now || self.ending.is_some() || self.leader_ended {
             return None;
         }
         self.warn_at = None;
-        self.start.zip(self.limit.map(|(_, limit_ms)| limit_ms))
+        self.start
     }
 
     /// Returns when it has to be looked at.
@@ -53,8 +54,8 @@ impl Running {
         match self.ending {
             None if self.leader_ended => None,
             None => {
-                let due = self.warn_at.or(self.limit.map(|(at, _)| at));
-                Some(due.map_or(self.memory.next, |at| at.min(self.memory.next)))
+                let limit = self.limit.map(|(at, _)| at);
+                [self.warn_at, limit].into_iter().flatten().chain([self.memory.next]).min()
             }
             Some(_) => self.kill_at,
         }

@@ -8,7 +8,6 @@ use std::sync::mpsc;
 use std::thread::Scope;
 use std::time::Duration;
 
-use super::memory::Memory;
 use super::{Drive, End, Running, State, confine};
 use crate::execute::event::{Ending, Event, Usage};
 use crate::execute::metrics;
@@ -77,9 +76,7 @@ impl Drive<'_> {
             ready_ms: start.ready_ms,
             started_ms: self.since_began(started),
         });
-        let limit_ms = planned.timeout.map(|limit| limit.limit_ms);
-        let memory = Memory::new(started, planned.step.resources.memory_bytes);
-        let running = Running::new(start, (started, limit_ms), memory);
+        let running = Running::new(start, started, planned);
         if running.alarm().is_some_and(|at| state.alarm.is_none_or(|alarm| at < alarm)) {
             self.look();
         }
