@@ -17,8 +17,9 @@ use crate::report;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  meow detect < numbers.txt\n  tail -f numbers.txt | meow detect --online\n  meow detect --format text build-seconds.txt\n\n\
-    A change is the 0-based place of the first number of a new segment; a segment is a level or a straight line. Its \
-    interval is of 90 %, its p-value counts all places where it might have been."
+    A change is the 0-based place of the first number of a new segment; a segment is a level or a straight line. The \
+    interval is of the difference of the two levels, at 90 %; the p-value is of any change there, of level or of slope, and \
+    counts all places where it might have been."
 )]
 pub struct Args {
     /// The file to read instead of stdin

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 
 use super::history::history;
-use super::page::{self, Format, Since};
+use super::page::{Delivery, Since};
 use super::{Context, workflows};
 use crate::error::Result;
-use crate::learn;
 use crate::learn::insight::NAMES;
+use crate::learn::{self, Insight};
 use crate::report;
+use crate::scan::History;
 use crate::workflow::Workflow;
 
 /// Show what is noteworthy: anomalies, changes, habits that cost and habits that pay
@@ -31,15 +32,8 @@ pub struct Args {
     /// Only insights of this kind or name
     #[arg(long = "type", value_name = "TYPE", value_parser = PossibleValuesParser::new(NAMES))]
     only: Option<String>,
-    /// The form of the page
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// The same as --format json
-    #[arg(long)]
-    json: bool,
-    /// Write the page to this file instead of printing it
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    delivery: Delivery,
 }
 
 /// Prints the page.
@@ -47,19 +41,27 @@ pub struct Args {
 /// # Errors
 /// There is no repository, or git or the output fails.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
-    let history = history(&args.paths, context)?;
-    let declared = if args.paths.is_empty() { declared(context)? } else { BTreeMap::new() };
-    let found = learn::insights(&history, &learn::trends(&history), &declared);
+    let (history, found) = found(&args.paths, context)?;
     let since = args.since.map(|since| since.start_ms(context));
     let page = report::insights(&found, history.executions.len(), args.only.as_deref(), since);
-    let format = if args.json { Format::Json } else { args.format };
-    page::deliver(&page::form(&page, &page.document(), format), args.output.as_deref(), context)?;
+    args.delivery.put(&page, &page.document(), context)?;
     Ok(0)
+}
+
+/// Returns the history of the repositories at or below `paths`, or of this project, and what is noteworthy about it.
+///
+/// # Errors
+/// There is no repository, or git fails.
+pub(super) fn found(paths: &[PathBuf], context: &Context) -> Result<(History, Vec<Insight>)> {
+    let history = history(paths, context)?;
+    let declared = if paths.is_empty() { declared(context)? } else { BTreeMap::new() };
+    let found = learn::insights(&history, &learn::trends(&history), &declared);
+    Ok((history, found))
 }
 
 /// Returns what this project's workflow files declare, by the name under which executions are recorded. Files that are
 /// wrong, or whose variables have no values, declare nothing.
-pub(super) fn declared(context: &Context) -> Result<BTreeMap<String, Workflow>> {
+fn declared(context: &Context) -> Result<BTreeMap<String, Workflow>> {
     let project = context.project()?;
     let files = workflows::list(&project)?;
     let known = files.iter().filter_map(|found| workflows::load(&project, &found.name, &BTreeMap::new()).ok());

@@ -1,6 +1,6 @@
 //! How commands show pages: the forms to choose from, and from when on records count.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::ValueEnum;
@@ -25,6 +25,31 @@ pub enum Format {
     Html,
     /// For programs
     Json,
+}
+
+/// The flags of a command whose page comes in any form, printed or written to a file.
+#[derive(Debug, clap::Args)]
+pub struct Delivery {
+    /// The form of the page
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// The same as --format json
+    #[arg(long)]
+    json: bool,
+    /// Write the page to this file instead of printing it
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Delivery {
+    /// Prints or writes a page as the flags say.
+    ///
+    /// # Errors
+    /// The file or the output cannot be written.
+    pub fn put(&self, page: &impl Serialize, document: &Document, context: &Context) -> Result<()> {
+        let format = if self.json { Format::Json } else { self.format };
+        deliver(&form(page, document, format), self.output.as_deref(), context)
+    }
 }
 
 /// Prints a page in the form that was asked for.

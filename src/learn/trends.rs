@@ -1,11 +1,13 @@
 //! What has changed over a history: durations, memory, failure rates and metrics of each step on each machine class.
 
 use std::collections::BTreeMap;
+use std::f64::consts::FRAC_PI_2;
 
 use serde::Serialize;
 
-use super::change::changes;
+use super::beta::{student_quantile, student_tail};
 use super::change::rates::rate_changes;
+use super::change::{Change, changes};
 use crate::record::Outcome;
 use crate::scan::{History, Name};
 
@@ -20,6 +22,9 @@ const LATEST: usize = 1_000;
 
 /// Numbers a series has at least.
 const SHORTEST: usize = 10;
+
+/// Degrees of freedom from which on Student's law is the normal one.
+const NORMAL: f64 = 1e6;
 
 /// Nothing is measured more finely than this, so that logarithms exist.
 const SMALLEST: f64 = 0.01;
@@ -44,10 +49,11 @@ pub struct Trend {
     pub before: f64,
     /// The level after.
     pub after: f64,
-    /// `after / before` with its 90 % interval; absent for shares and for measures that are not all positive.
+    /// `after / before` with its interval; absent for shares and for measures that are not all positive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ratio: Option<Ratio>,
-    /// The probability of such a change anywhere in a history without any, at most.
+    /// The probability of such a difference of levels anywhere in a history without any, at most. The ratio's interval is
+    /// the same test the other way round: it leaves out 1 exactly where this is at most 5 %.
     pub p_value: f64,
     /// The last execution before it.
     pub last_before: Edge,
@@ -70,7 +76,8 @@ pub struct Touched {
     pub commits: usize,
 }
 
-/// A ratio with its 90 % interval.
+/// A ratio with its 95 % interval, all places of all series counted: the chance that any interval of a history is wrong
+/// is at most 5 %.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Ratio {
     /// Lower end.
@@ -112,7 +119,8 @@ type Sample = (usize, f64);
 ///
 /// Only passed attempts tell of durations, memory and metrics, in the logarithm where all are positive; only first
 /// attempts on another tree than the one before tell of failures. p-values are Bonferroni's over all series that were
-/// long enough to be searched, so that a history without any change shows one with a probability of at most 5 %.
+/// long enough to be searched and over the places of each, so that a history without any change shows one with a
+/// probability of at most 5 %. A bend that leaves both levels within each other's noise is no change of level, and not told.
 pub fn trends(history: &History) -> Vec<Trend> {
     let series = series(history);
     let long: Vec<(&Key, &[Sample])> = series
@@ -123,12 +131,9 @@ pub fn trends(history: &History) -> Vec<Trend> {
     let searched = count(long.len());
     let mut found = Vec::new();
     for (key, samples) in long {
-        let steps = if key.4 == Measure::Failed { of_rates(samples) } else { of_levels(samples) };
-        for (at, step) in steps {
-            let p_value = (step.p_value * searched).min(1.0);
-            if p_value <= CLAIM {
-                found.push((key, samples[at].0, trend(history, key, samples, at, &Step { p_value, ..step })));
-            }
+        let steps = if key.4 == Measure::Failed { of_rates(samples, searched) } else { of_levels(samples, searched) };
+        for (at, step) in steps.into_iter().filter(|(_, step)| step.p_value <= CLAIM) {
+            found.push((key, samples[at].0, trend(history, key, samples, at, &step)));
         }
     }
     found.sort_by(|a, b| (&a.2.workflow, &a.2.step, a.1, a.0).cmp(&(&b.2.workflow, &b.2.step, b.1, b.0)));
@@ -181,33 +186,45 @@ struct Step {
     p_value: f64,
 }
 
-fn of_levels(samples: &[Sample]) -> Vec<(usize, Step)> {
+/// Returns the changes of level of one of `searched` series.
+fn of_levels(samples: &[Sample], searched: f64) -> Vec<(usize, Step)> {
     let positive = samples.iter().all(|(_, value)| *value > 0.0);
     let values: Vec<f64> = samples.iter().map(|(_, value)| if positive { value.ln() } else { *value }).collect();
+    let tests = searched * count(samples.len());
     changes(&values)
         .into_iter()
+        .filter(|change| change.p_value * searched <= CLAIM)
         .map(|change| {
             let told = |level: f64| if positive { level.exp() } else { level };
-            let ratio = positive.then(|| Ratio {
-                low: change.low.exp(),
-                mid: (change.after - change.before).exp(),
-                high: change.high.exp(),
-            });
-            let step = Step { before: told(change.before), after: told(change.after), ratio, p_value: change.p_value };
-            (change.at, step)
+            let (shift, p_value, reach) = difference(&change, tests);
+            let ratio =
+                positive.then(|| Ratio { low: (shift - reach).exp(), mid: shift.exp(), high: (shift + reach).exp() });
+            (change.at, Step { before: told(change.before), after: told(change.after), ratio, p_value })
         })
         .filter(|(_, step)| step.ratio.is_none_or(|ratio| ratio.mid.max(1.0 / ratio.mid) >= LEAST_RATIO))
         .collect()
 }
 
-fn of_rates(samples: &[Sample]) -> Vec<(usize, Step)> {
+/// Returns the difference of levels, its p-value as one of `tests` (Bonferroni's), and how far the interval reaches whose
+/// error is [`CLAIM`] over all of them: it leaves out 0 exactly where the p-value is at most that.
+///
+/// Levels are medians, whose standard error is √(π/2) times that of means.
+fn difference(change: &Change, tests: f64) -> (f64, f64, f64) {
+    let shift = change.after - change.before;
+    let error = change.error * FRAC_PI_2.sqrt();
+    let p_value = (2.0 * student_tail(shift.abs() / error, NORMAL) * tests).min(1.0);
+    (shift, p_value, student_quantile(1.0 - CLAIM / (2.0 * tests), NORMAL) * error)
+}
+
+/// Returns the changes of the share that fails of one of `searched` series.
+fn of_rates(samples: &[Sample], searched: f64) -> Vec<(usize, Step)> {
     let trials: Vec<bool> = samples.iter().map(|(_, value)| *value > 0.5).collect();
     rate_changes(&trials)
         .into_iter()
         .map(|change| {
             let share = |(part, whole): (u64, u64)| count_u64(part) / count_u64(whole);
             let (before, after) = (share(change.before), share(change.after));
-            (change.at, Step { before, after, ratio: None, p_value: change.p_value })
+            (change.at, Step { before, after, ratio: None, p_value: (change.p_value * searched).min(1.0) })
         })
         .collect()
 }
@@ -255,4 +272,35 @@ fn count(n: usize) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
 fn count_u64(n: u64) -> f64 {
     n as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_leaves_out_no_change_exactly_where_its_p_value_says_so() {
+        let (mut told, mut silent) = (0, 0);
+        for tests in [1.0, 60.0, 1e4, 1e6] {
+            for tenths in 1..=80 {
+                let shift = f64::from(tenths) / 10.0;
+                for shift in [shift, -shift] {
+                    let change = Change {
+                        at: 5,
+                        before: 3.0,
+                        after: 3.0 + shift,
+                        low: 0.0,
+                        high: 0.0,
+                        p_value: 0.0,
+                        error: 1.0,
+                    };
+                    let (_, p_value, reach) = difference(&change, tests);
+                    assert_eq!(p_value <= CLAIM, reach < shift.abs(), "{shift} {tests}: {p_value} {reach}");
+                    told += usize::from(p_value <= CLAIM);
+                    silent += usize::from(p_value > CLAIM);
+                }
+            }
+        }
+        assert!(told > 100 && silent > 100, "{told} {silent}");
+    }
 }

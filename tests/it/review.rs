@@ -132,7 +132,7 @@ fn loose(node: &Node, found: &mut Vec<String>) {
     if matches!(node.tag.as_str(), "data" | "time" | "bdi" | "head" | "title" | "text") || node.get("class") == "said" {
         return;
     }
-    let own = ["p10 – p90", "its p90", "90 % interval", "90 %"];
+    let own = ["p10 – p90", "its p90", "90 % interval", "95 % interval", "90 %"];
     let rest = own.iter().fold(node.text.clone(), |text, own| text.replace(own, ""));
     if rest.contains(|letter: char| letter.is_ascii_digit()) {
         found.push(node.text.clone());

@@ -59,8 +59,11 @@ pub struct Change {
     pub low: f64,
     /// Upper end of the 90 % interval of `after - before`.
     pub high: f64,
-    /// The probability of as large a gain at any place of a series without a change, at most.
+    /// The probability of as large a gain, of level or of slope, at any place of a series without a change, at most.
     pub p_value: f64,
+    /// The standard error of `after - before`.
+    #[serde(skip)]
+    pub error: f64,
 }
 
 /// Returns the changes of a series, in order; none where it has fewer than ten points or any is not finite.
@@ -124,6 +127,7 @@ fn segment(series: &[f64], constants: Constants) -> Vec<Change> {
                 low: after - before - NORMAL_95 * error,
                 high: after - before + NORMAL_95 * error,
                 p_value: p_value(gain, series.len()),
+                error,
             }
         })
         .collect()

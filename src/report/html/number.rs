@@ -73,6 +73,17 @@ pub fn odds(at: &At, odds: Option<&Odds>) -> String {
     )
 }
 
+/// Returns a ratio as a change, with the ends of its interval, each by its key; a dash where it is unknown.
+pub fn ratio(at: &At, parts: Option<[(&str, f64); 3]>) -> String {
+    parts.map_or_else(
+        || "–".to_owned(),
+        |parts| {
+            let [mid, low, high] = parts.map(|(key, ratio)| number(&at.key(key), ratio, &format::change(ratio)));
+            format!("{mid} <span class=\"range\">{low} – {high}</span>")
+        },
+    )
+}
+
 /// Returns a moment to the minute, in universal time.
 pub fn moment(at: &At, time: Timestamp) -> String {
     time_as(at, time, "%Y-%m-%d %H:%M UTC")

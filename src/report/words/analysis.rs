@@ -29,6 +29,12 @@ impl Analysis {
                 page = page.with(Block::Lead(lines));
             }
         }
+        if !self.changes.is_empty() {
+            page = page.with(Block::Note(vec![words(
+                "change: with its 95 % interval; the p-value is the same test the other way round. Both count all places of \
+                 all series: with a probability of 95 % none of these changes is chance.",
+            )]));
+        }
         page.with(Block::Note(vec![words(
             "median and p10 – p90 of passed attempts. fails: odds of a first attempt, 90 % interval. retries: passed of \
              tried. queue: ready without a free slot, median. critical: share of executions with the step on the \

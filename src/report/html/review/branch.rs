@@ -3,7 +3,7 @@
 use super::{At, escape, left_out, number};
 use crate::report::compare::{Change, Comparison, SideFacts};
 use crate::report::html::blocks;
-use crate::report::{format, words};
+use crate::report::words;
 
 /// Steps shown of each workflow; claims stand first.
 const STEPS: usize = 30;
@@ -50,19 +50,8 @@ pub(super) fn section(page: &Comparison, at: &At) -> Option<String> {
 }
 
 fn row(title: &str, change: &Change, at: &At) -> String {
-    let ratio = change.ratio.map_or_else(
-        || "–".to_owned(),
-        |ratio| {
-            let at = at.key("ratio");
-            let part = |key: &str, value: f64| number::number(&at.key(key), value, &format::change(value));
-            format!(
-                "{} <span class=\"range\">{} – {}</span>",
-                part("median", ratio.median),
-                part("low", ratio.low),
-                part("high", ratio.high)
-            )
-        },
-    );
+    let ratio = change.ratio.map(|ratio| [("median", ratio.median), ("low", ratio.low), ("high", ratio.high)]);
+    let ratio = number::ratio(&at.key("ratio"), ratio);
     let side = |key: &str, facts: &SideFacts| {
         facts.duration_ms.as_ref().map_or_else(
             || "–".to_owned(),

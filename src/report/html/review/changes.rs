@@ -15,25 +15,14 @@ pub(super) fn table(past: &Past, at: &At) -> String {
     let left = left_out(&at.key("changes_left_out"), past.changes_left_out, "older changes");
     format!(
         "<div class=\"scroll\" role=\"region\" aria-label=\"Changes\" tabindex=\"0\">\n<table>\n<caption>Changes of its steps, latest first</caption>\n<thead><tr><th scope=\"col\">step</th><th scope=\"col\">measure</th>\
-         <th scope=\"col\" class=\"n\">before</th><th scope=\"col\" class=\"n\">after</th><th scope=\"col\" class=\"n\">change<span class=\"range\">90 % interval</span></th><th scope=\"col\" class=\"n\">p-value</th>\
+         <th scope=\"col\" class=\"n\">before</th><th scope=\"col\" class=\"n\">after</th><th scope=\"col\" class=\"n\">change<span class=\"range\">95 % interval</span></th><th scope=\"col\" class=\"n\">p-value</th>\
          <th scope=\"col\">since</th><th scope=\"col\">between</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n{left}"
     )
 }
 
 fn row(trend: &Trend, at: &At) -> String {
-    let ratio = trend.ratio.map_or_else(
-        || "–".to_owned(),
-        |ratio| {
-            let at = at.key("ratio");
-            let part = |key: &str, value: f64| number::number(&at.key(key), value, &format::change(value));
-            format!(
-                "{} <span class=\"range\">{} – {}</span>",
-                part("mid", ratio.mid),
-                part("low", ratio.low),
-                part("high", ratio.high)
-            )
-        },
-    );
+    let ratio = trend.ratio.map(|ratio| [("mid", ratio.mid), ("low", ratio.low), ("high", ratio.high)]);
+    let ratio = number::ratio(&at.key("ratio"), ratio);
     let level = |key: &str, value: f64| number::number(&at.key(key), value, &level(trend, value));
     let since = jiff::Timestamp::from_millisecond(trend.first_after.started_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53")]
