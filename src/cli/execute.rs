@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::machine::{self, Machine};
 use super::project::Project;
+use super::redaction::redactor;
 use super::terminal::Terminal;
 use super::trust::gate;
 use super::{Context, foresight, sandbox, workflows};
@@ -236,13 +237,17 @@ fn perform(
     if let Some(recording) = recording {
         recording.end(context);
     }
+    let redactor = || {
+        let typed = args.variables.iter().map(|(name, value)| (name, value));
+        redactor(&context.settings, plan.steps.iter().flat_map(|step| &step.step.env).chain(typed))
+    };
     let shown = match (args.json, args.events) {
         (true, _) => terminal.result(&summary.json()),
         (_, Some(_)) => {
-            terminal.say(summary.text(&logs).trim_end());
+            terminal.say(summary.text(&logs, redactor).trim_end());
             Ok(())
         }
-        _ => terminal.result(&summary.text(&logs)),
+        _ => terminal.result(&summary.text(&logs, redactor)),
     };
     // A reader that went away takes nothing from the outcome.
     if let Err(error) = shown {

@@ -34,6 +34,7 @@ pub mod purge;
 pub mod push;
 pub mod recommendations;
 pub mod record;
+pub mod redaction;
 pub mod report;
 pub mod sandbox;
 pub mod score;

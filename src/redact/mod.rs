@@ -1,4 +1,13 @@
 //! Text in, text out without secrets; and text that is safe to show.
 
+mod encoded;
+mod forms;
 pub mod inert;
+mod names;
+mod people;
+mod providers;
+mod redactor;
 pub mod tail;
+mod values;
+
+pub use redactor::{Known, Redactor};

@@ -1,33 +1,33 @@
 //! The last lines of a step's output, readable and inert, for the place where a failure is told.
 
-use super::inert;
+use super::{Redactor, inert};
 
 /// Longest line shown, in characters.
 const LONGEST: usize = 400;
 
-/// Returns the last `count` lines of `output` that hold text, without colours, each inert on a terminal.
+/// Returns the last `count` lines of `output` that hold text, cleaned, without colours, each inert on a terminal.
 ///
 /// Of a line that redraws itself with carriage returns only the last drawing is kept. Bytes that are no UTF-8 become
-/// the replacement character; a line longer than 400 characters keeps its start.
-pub fn last_lines(output: &[u8], count: usize) -> Vec<String> {
+/// the replacement character; a line longer than 400 characters keeps its start. All of `output` is cleaned before
+/// anything of it is cut away, for half a secret is recognised by nobody.
+pub fn last_lines(output: &[u8], count: usize, redactor: &Redactor) -> Vec<String> {
     let text = String::from_utf8_lossy(output);
-    let mut lines: Vec<String> = text
+    let drawn: Vec<String> = text
         .lines()
-        .rev()
         .map(|line| {
             let line = line.trim_end_matches('\r');
-            let drawn = line.rsplit('\r').next().unwrap_or(line);
-            readable(drawn)
+            without_sequences(line.rsplit('\r').next().unwrap_or(line))
         })
-        .filter(|line| !line.trim().is_empty())
-        .take(count)
         .collect();
+    let cleaned = redactor.clean(&drawn.join("\n")).into_owned();
+    let mut lines: Vec<String> =
+        cleaned.lines().rev().map(readable).filter(|line| !line.trim().is_empty()).take(count).collect();
     lines.reverse();
     lines
 }
 
 fn readable(line: &str) -> String {
-    let plain = without_sequences(line).replace('\t', "    ");
+    let plain = line.replace('\t', "    ");
     let shown = inert::terminal(plain.trim_end());
     match shown.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &shown[..end]),
@@ -84,9 +84,11 @@ mod tests {
             (b"torn \x1b[31", vec!["torn \\u{1b}[31"]),
             (b"a\tb\xff\x00", vec!["a    b\u{fffd}\\u{0}"]),
             (b"", vec![]),
+            // The token of a GitHub user, with colours in the middle of it.
+            (b"ghp_\x1b[1m0a1B2c3D4e5F6g7H8i9J\x1b[0m0k1L2m3N4o5P6q7R end", vec!["[secret] end"]),
         ] {
-            assert_eq!(last_lines(output, 2), shown);
+            assert_eq!(last_lines(output, 2, &Redactor::default()), shown);
         }
-        assert_eq!(last_lines("ü".repeat(1_000).as_bytes(), 1)[0].chars().count(), LONGEST + 1);
+        assert_eq!(last_lines("ü".repeat(1_000).as_bytes(), 1, &Redactor::default())[0].chars().count(), LONGEST + 1);
     }
 }

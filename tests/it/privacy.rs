@@ -47,3 +47,22 @@ fn a_repository_does_not_show_more_of_a_user_than_the_user_wants() {
     space.meow_ok(&["commit"]);
     assert_eq!(kept(&space).0, ["2025-11-22T00:00:01Z"]);
 }
+
+#[test]
+fn the_last_lines_of_a_failure_are_cleaned_and_live_output_is_not() {
+    let space = Space::repository();
+    // The shape is a GitHub token's, the value is nobody's.
+    let run = "echo \"pushing as $DEPLOY_TOKEN from $HOME/x\"; echo ghp_0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R; exit 1";
+    space.write(
+        ".meow/workflows/ci.toml",
+        &format!("formula = \"ci\"\n\n[[steps]]\nid = \"one\"\nenv = {{ DEPLOY_TOKEN = \"s3s4m3-0pen\" }}\nrun = '''{run}'''\n"),
+    );
+    let said = space.meow(&["execute", "ci"]);
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("  | pushing as [secret] from ~/x\n  | [secret]\n"), "{}", said.out);
+    let logs = space.root().join(".git/meow/logs");
+    let folder = std::fs::read_dir(logs).expect("logs").next().expect("one").expect("read").path();
+    let whole = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
+    let kept = whole.map(|file| std::fs::read_to_string(file).expect("text")).collect::<String>();
+    assert!(kept.contains("s3s4m3-0pen"), "the whole output on the person's disk is whole: {kept}");
+}

@@ -11,6 +11,7 @@ use crate::execute::{Ending, Event, ExecutionOutcome, Resource, log};
 use crate::learn::insight::{Anomaly, What, anomalies};
 use crate::plan::{Plan, Run, StepIndex, Timeline};
 use crate::record::ExecutionId;
+use crate::redact::Redactor;
 use crate::redact::tail::last_lines;
 use crate::report::far_outside;
 use crate::report::format::{bytes, duration as time};
@@ -74,13 +75,18 @@ impl<'a> Summary<'a> {
         failed.filter(|&code| code != 0)
     }
 
-    /// Returns the summary as text; the output of failed steps is read from `logs`.
-    pub(super) fn text(&self, logs: &Path) -> String {
+    /// Returns the summary as text; the output of failed steps is read from `logs`, and cleaned.
+    ///
+    /// What steps print while they run is the person's own and passes untouched; the summary is what gets pasted into
+    /// issues and stands in the logs of CI.
+    pub(super) fn text(&self, logs: &Path, redactor: impl FnOnce() -> Redactor) -> String {
         let mut text = String::new();
-        for (index, attempt, ending) in self.failed() {
+        let failed = self.failed();
+        let redactor = if failed.is_empty() { Redactor::default() } else { redactor() };
+        for (index, attempt, ending) in failed {
             let id = self.plan.steps[index.at()].id();
             text.push_str(&format!("\n{} {}\n", name(id.as_str()), told(ending)));
-            let lines = last_lines(&log::tail(logs, id, attempt, TAIL), LINES);
+            let lines = last_lines(&log::tail(logs, id, attempt, TAIL), LINES, &redactor);
             for line in &lines {
                 text.push_str(&format!("  | {line}\n"));
             }

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::cli::Context;
+use crate::cli::redaction::redactor;
 use crate::error::{Error, Result};
 use crate::report::{self, Comparison, Document, MARKER};
 
@@ -116,6 +117,6 @@ fn gh(arguments: &[&str], input: Option<&str>, context: &Context) -> Result<Stri
     if said.status.success() {
         return Ok(String::from_utf8_lossy(&said.stdout).into_owned());
     }
-    let why = crate::redact::tail::last_lines(&said.stderr, 1).concat();
+    let why = crate::redact::tail::last_lines(&said.stderr, 1, &redactor(&context.settings, [])).concat();
     Err(Error::request(format!("`gh` failed: {why}")))
 }

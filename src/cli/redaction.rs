@@ -1,0 +1,18 @@
+//! What the person's environment says must not be kept, for the room that cleans texts.
+
+use super::settings::Settings;
+use crate::redact::{Known, Redactor};
+
+/// Where Linux tells the machine's name; elsewhere only the environment does.
+const HOST: &str = "/proc/sys/kernel/hostname";
+
+/// Returns what cleans texts that are kept or shown beside the record.
+///
+/// `more` are variables that the environment does not hold, such as those of a workflow's steps.
+pub fn redactor<'a>(settings: &Settings, more: impl IntoIterator<Item = (&'a String, &'a String)>) -> Redactor {
+    let lossy = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+    let environment = settings.environment.iter().map(|(name, value)| (lossy(name), lossy(value)));
+    let variables = environment.chain(more.into_iter().map(|(name, value)| (name.clone(), value.clone()))).collect();
+    let hosts = std::fs::read_to_string(HOST).into_iter().collect();
+    Redactor::new(&Known { variables, hosts })
+}

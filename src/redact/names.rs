@@ -1,0 +1,195 @@
+//! Which names of variables, flags and fields say that their value is a secret.
+
+/// Last words that say where, how long or which, and not the secret itself.
+const HARMLESS_ENDS: [&str; 36] = [
+    "file",
+    "path",
+    "dir",
+    "sock",
+    "askpass",
+    "url",
+    "uri",
+    "host",
+    "port",
+    "name",
+    "user",
+    "username",
+    "id",
+    "ids",
+    "ttl",
+    "expiry",
+    "expires",
+    "expiration",
+    "length",
+    "len",
+    "size",
+    "count",
+    "limit",
+    "max",
+    "min",
+    "type",
+    "kind",
+    "version",
+    "format",
+    "enabled",
+    "required",
+    "policy",
+    "method",
+    "mode",
+    "regex",
+    "helper",
+];
+
+/// Words that say it by themselves, wherever they stand.
+const SECRET_WORDS: [&str; 22] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "passwort",
+    "pass",
+    "pwd",
+    "pw",
+    "secret",
+    "secrets",
+    "token",
+    "credential",
+    "credentials",
+    "creds",
+    "cookie",
+    "jwt",
+    "pat",
+    "bearer",
+    "otp",
+    "totp",
+    "psk",
+    "dsn",
+    "auth",
+];
+
+/// Parts of words written together, as in `PGPASSWORD` and `_authToken`.
+const SECRET_PARTS: [&str; 10] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "authtoken",
+    "credential",
+    "accountkey",
+];
+
+/// What a key is for, where it is no secret.
+const OPEN_KEYS: [&str; 14] = [
+    "public",
+    "pub",
+    "cache",
+    "primary",
+    "foreign",
+    "sort",
+    "partition",
+    "hot",
+    "map",
+    "row",
+    "group",
+    "unique",
+    "index",
+    "message",
+];
+
+/// Returns whether a variable, flag or field of this name holds a secret.
+///
+/// `TOKEN_FILE` and `MAX_TOKENS` hold none; `KEY` alone does not say so either.
+pub(super) fn secret(name: &str) -> bool {
+    let words = words(name);
+    let Some(last) = words.last() else { return false };
+    if HARMLESS_ENDS.contains(&last.as_str()) || last == "tokens" {
+        // `AWS_ACCESS_KEY_ID` is one half of a credential.
+        return name.to_ascii_lowercase().ends_with("access_key_id");
+    }
+    if words == ["pwd"] || words == ["oldpwd"] || words == ["old", "pwd"] {
+        return false;
+    }
+    let key = |at: usize| words[at] == "key" && at > 0 && !OPEN_KEYS.contains(&words[at - 1].as_str());
+    words.iter().enumerate().any(|(at, word)| {
+        SECRET_WORDS.contains(&word.as_str())
+            || SECRET_PARTS.iter().any(|part| word.contains(part))
+            || word.ends_with("token")
+            || key(at)
+    })
+}
+
+/// Returns the words of a name in small letters, parted at `_`, `-`, `.`, `:` and where small letters turn to capitals.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut small = false;
+    for letter in name.chars() {
+        let parts = !letter.is_alphanumeric();
+        if (parts || (small && letter.is_uppercase())) && words.last().is_some_and(|word| !word.is_empty()) {
+            words.push(String::new());
+        }
+        if !parts {
+            words.last_mut().expect("one from the start").extend(letter.to_lowercase());
+        }
+        small = letter.is_lowercase() || letter.is_ascii_digit();
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_what_it_holds() {
+        for name in [
+            "GITHUB_TOKEN",
+            "PGPASSWORD",
+            "MYSQL_PWD",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_ACCESS_KEY_ID",
+            "MEOW_KEY",
+            "apiKey",
+            "client_secret",
+            "_authToken",
+            "api-key",
+            "SSH_PRIVATE_KEY",
+            "DOCKER_AUTH_CONFIG",
+            "REDIS_AUTH",
+            "SIGNING_KEY_BASE64",
+            "NPM_CONFIG__AUTH",
+            "AccountKey",
+            "SECRET_KEY_BASE",
+            "SENTRY_DSN",
+        ] {
+            assert!(secret(name), "{name}");
+        }
+        for name in [
+            "PWD",
+            "OLDPWD",
+            "SSH_AUTH_SOCK",
+            "GIT_ASKPASS",
+            "TOKEN_FILE",
+            "MAX_TOKENS",
+            "tokens",
+            "KEY",
+            "CACHE_KEY",
+            "PUBLIC_KEY",
+            "HOME",
+            "PATH",
+            "KEYBOARD",
+            "PASSWORD_MIN_LENGTH",
+            "TOKEN_URL",
+            "AUTHOR",
+            "",
+            "__",
+            "passed",
+            "tokenizer",
+            "XAUTHORITY",
+        ] {
+            assert!(!secret(name), "{name}");
+        }
+    }
+}
