@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::push::{self, landed, paths};
-use super::{Context, seal};
+use super::{Context, purge, seal};
 use crate::error::{Error, Result};
 use crate::git::refs::WRITERS;
 use crate::git::{DATA_FOLDERS, FileChange, Lease, Oid, Pushed, Repository};
@@ -82,6 +82,9 @@ fn gather(repository: &Repository, context: &Context) -> Result<BTreeMap<String,
                 Ok((Left::Whole, bytes)) => drop(files.insert(path, bytes)),
                 Ok((Left::Part(place, bytes), _)) => drop(files.insert(format!(".meow/{place}"), bytes)),
                 Ok((Left::Nothing, _)) => {}
+                Ok((Left::Newer, _)) => {
+                    context.terminal.warn(&format!("left in {}: {}", tip.name, purge::newer(&path)));
+                }
                 Err(error) => context.terminal.warn(&format!("left in {}: {error}", tip.name)),
             }
         }

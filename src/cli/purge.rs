@@ -99,10 +99,26 @@ fn replaced(repository: &Repository, commit: Oid, removals: &Removals) -> Result
         match removals.leave(push::place(&path), &repository.blob(blob)?) {
             Ok(Left::Part(place, bytes)) => drop(replaced.insert(path, Some((place, bytes)))),
             Ok(Left::Nothing) => drop(replaced.insert(path, None)),
-            Ok(Left::Whole) | Err(_) => {}
+            Ok(Left::Whole | Left::Newer) | Err(_) => {}
         }
     }
     Ok(replaced)
+}
+
+/// Returns why a segment stays as it is, as a sentence.
+pub(super) fn newer(path: &str) -> String {
+    let path = path.escape_debug();
+    format!("segment {path} has columns that only a newer meow knows, and is not written anew by this one; update meow")
+}
+
+/// Says which segments of a commit hold what was purged and stay as they are.
+fn say_what_is_newer(repository: &Repository, commit: Oid, removals: &Removals, context: &Context) -> Result<()> {
+    for (path, blob) in repository.blobs_under(commit, DATA_FOLDERS[0])? {
+        if let Ok(Left::Newer) = removals.leave(push::place(&path), &repository.blob(blob)?) {
+            context.terminal.warn(&format!("no longer read, but stays: {}", newer(&path)));
+        }
+    }
+    Ok(())
 }
 
 /// Takes the records out of segments that lie in the work tree and in no commit.
@@ -110,7 +126,7 @@ fn uncommitted(repository: &Repository, meow: &Path, spool: &Spool, removals: &R
     let marked = spool.sealed()?;
     for segment in store::segments(meow)? {
         let left = removals.leave(&segment.place, &read(&segment.path)?).unwrap_or(Left::Whole);
-        if left == Left::Whole {
+        if matches!(left, Left::Whole | Left::Newer) {
             continue;
         }
         let path = format!(".meow/{}", segment.place);
@@ -155,6 +171,9 @@ fn own_ref(repository: &Repository, spool: &Spool, removals: &Removals, context:
 /// Says in plain words where the bytes still are.
 fn say_what_stays(repository: &Repository, removals: &Removals, context: &Context) -> Result<u8> {
     let mut holders = Vec::new();
+    if let Some(head) = repository.head()? {
+        say_what_is_newer(repository, head, removals, context)?;
+    }
     for tip in repository.tips()? {
         if !replaced(repository, tip.commit, removals)?.is_empty() {
             holders.push(tip.name);

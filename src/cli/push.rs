@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use super::{Context, seal, stamp};
+use super::{Context, purge, seal, stamp};
 use crate::error::{Error, Result};
 use crate::git::refs::WRITERS;
 use crate::git::writers::reference_of;
@@ -197,6 +197,7 @@ impl Fold<'_> {
                     missing.push((format!(".meow/{place}"), Some(self.repository.write_blob(&bytes)?)));
                 }
                 Ok(Left::Nothing) => {}
+                Ok(Left::Newer) => self.context.terminal.warn(&format!("left behind: {}", purge::newer(&path))),
                 Err(error) => self.context.terminal.warn(&format!("left behind: {error}")),
             }
         }
@@ -247,7 +248,7 @@ pub(super) fn landed(repository: &Repository, held: Oid, branch: Oid) -> Result<
                 && match removals.leave(place, &repository.blob(blob)?) {
                     Ok(Left::Part(place, _)) => there.contains(&format!(".meow/{place}")),
                     Ok(Left::Nothing) => true,
-                    Ok(Left::Whole) | Err(_) => false,
+                    Ok(Left::Whole | Left::Newer) | Err(_) => false,
                 };
         if !is_there {
             return Ok(false);

@@ -1,28 +1,24 @@
 //! Chrome's trace event format: what compilers, bundlers and browsers write for `about:tracing` and Perfetto.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::batch::{About, Batch, Try};
 use super::{Options, Whole};
-use crate::error::Result;
 use crate::record::{Digest, Outcome};
 
 /// Microseconds from here on count from 1970 (this is 2001); smaller ones from some other start.
 const ABSOLUTE_US: f64 = 1e15;
 
-/// The two shapes of the format: an object with a list in it, or the list alone.
+/// The larger of the format's two shapes, an object with a list in it; the other is the list alone.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Trace {
-    Object {
-        #[serde(rename = "traceEvents")]
-        events: Vec<Slice>,
-    },
-    List(Vec<Slice>),
+struct Trace {
+    #[serde(rename = "traceEvents")]
+    events: Vec<Slice>,
 }
 
 #[derive(Deserialize)]
@@ -36,9 +32,63 @@ struct Slice {
     #[serde(default)]
     dur: f64,
     #[serde(default)]
-    pid: Value,
+    pid: Id,
     #[serde(default)]
-    tid: Value,
+    tid: Id,
+}
+
+/// A process or a thread: a number or a text. What is neither is read past, so that it takes no memory.
+#[derive(Default)]
+struct Id(String);
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Either)
+    }
+}
+
+struct Either;
+
+impl<'de> Visitor<'de> for Either {
+    type Value = Id;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or a text")
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Id, E> {
+        Ok(Id(number.to_string()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Id, E> {
+        Ok(Id(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Id, E> {
+        Ok(Id(number.to_string()))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Id, E> {
+        Ok(Id(format!("{text:?}")))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Id, E> {
+        Ok(Id::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<Id, E> {
+        Ok(Id::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Id, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Id::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Id, A::Error> {
+        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Id::default())
+    }
 }
 
 /// All events of one name.
@@ -56,14 +106,18 @@ struct Sum {
 ///
 /// # Errors
 /// It is no whole JSON trace.
-pub(super) fn read(file: &Whole<'_>, options: &Options<'_>, batch: &mut Batch<'_>) -> Result<()> {
-    let trace: Trace = serde_json::from_str(&file.text).map_err(|error| file.wrong(error))?;
-    let (Trace::Object { events } | Trace::List(events)) = trace;
+pub(super) fn read(file: &Whole<'_>, options: &Options<'_>, batch: &mut Batch<'_>) -> crate::error::Result<()> {
+    let events = if file.text.trim_start().starts_with('[') {
+        serde_json::from_str(&file.text)
+    } else {
+        serde_json::from_str(&file.text).map(|trace: Trace| trace.events)
+    };
+    let events: Vec<Slice> = events.map_err(|error| file.wrong(error))?;
     let mut sums = BTreeMap::<String, Sum>::new();
     let mut open = BTreeMap::<String, Vec<(String, f64)>>::new();
     let (mut first_us, mut last_us) = (f64::INFINITY, 0.0_f64);
     for event in events {
-        let thread = || format!("{} {}", event.pid, event.tid);
+        let thread = || format!("{} {}", event.pid.0, event.tid.0);
         let (name, start_us, end_us) = match event.ph.as_str() {
             "X" => (event.name, event.ts, event.ts + event.dur),
             "B" => {

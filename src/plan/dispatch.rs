@@ -130,7 +130,8 @@ impl<'plan> Dispatcher<'plan> {
             held: vec![false; plan.locks.len()],
             starved: Ranked::new(),
             retries: BinaryHeap::new(),
-            free: (0..slots.max(1)).map(Reverse).collect(),
+            // The lowest free slot is taken, so that no more are used than there are steps, whatever a record claims.
+            free: (0..slots.min(u32::try_from(plan.steps.len()).unwrap_or(u32::MAX)).max(1)).map(Reverse).collect(),
             cpus: 0.0,
             memory_bytes: 0,
             running: 0,

@@ -72,6 +72,8 @@ pub enum Left {
     Part(String, Vec<u8>),
     /// Nothing.
     Nothing,
+    /// All of it: some should go, but it has columns that only a newer meow knows, and would lose them.
+    Newer,
 }
 
 impl Removals {
@@ -114,12 +116,15 @@ impl Removals {
         if self.is_empty() {
             return Ok(Left::Whole);
         }
-        if self.before.is_some_and(|before| records.iter().all(|record| record.execution.started_at < before)) {
-            return Ok(Left::Nothing);
-        }
-        let kept: Vec<Record> = records.iter().filter(|record| !self.purged(record)).cloned().collect();
-        if kept.len() == records.len() {
+        let pruned =
+            self.before.is_some_and(|before| records.iter().all(|record| record.execution.started_at < before));
+        let kept = records.iter().filter(|record| !pruned && !self.purged(record));
+        let kept: Vec<Record> = kept.cloned().collect();
+        if kept.len() == records.len() && !pruned {
             return Ok(Left::Whole);
+        }
+        if segment::has_more(bytes) {
+            return Ok(Left::Newer);
         }
         if kept.is_empty() {
             return Ok(Left::Nothing);

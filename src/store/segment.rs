@@ -1,15 +1,26 @@
 //! Segments: records as one immutable Parquet file whose name holds its own hash.
 
+mod compact;
+mod footer;
+mod pages;
+mod shape;
+
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, Encoding, Type};
-use parquet::file::metadata::{KeyValue, ParquetMetaData};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use footer::Footer;
+use pages::Pages;
+use shape::Shape;
 
 use super::guard::guarded;
 use super::{files, table};
@@ -49,6 +60,8 @@ const MAX_ROW_GROUPS: usize = 64;
 const MAX_COLUMNS: usize = 512;
 /// Rows decoded at once, so that a file cannot make one batch of everything.
 const BATCH_ROWS: usize = 8_192;
+/// The fewest bytes that a row takes: its texts are never packed, and five of them are always there.
+const ROW_BYTES: usize = 32;
 
 const FORMAT_KEY: &str = "meow.format";
 
@@ -103,12 +116,15 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Record>> {
         return Err(Error::store(format!("it is larger than {} MiB", MAX_BYTES >> 20)));
     }
     guarded(|| {
-        let refuse = |error| Error::store("it cannot be read as Parquet").cause(error);
-        let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(bytes)).map_err(refuse)?;
-        let rows = check(builder.metadata())?;
-        let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(refuse)?;
-        let mut records = Vec::with_capacity(rows.min(BATCH_ROWS));
-        for batch in reader {
+        let refuse = |error| Error::store("its columns cannot be read").cause(error);
+        let footer = Footer::read(bytes).ok_or_else(|| Error::store("it has no footer of a segment"))?;
+        let rows = check(&footer, bytes.len())?;
+        let shape = Shape::of(&footer)?;
+        let pages = Pages::new(Bytes::copy_from_slice(bytes), footer, Arc::clone(&shape));
+        let batch_rows = rows.clamp(1, BATCH_ROWS);
+        let reader = ParquetRecordBatchReader::try_new_with_row_groups(&shape.levels, &pages, batch_rows, None);
+        let mut records = Vec::with_capacity(rows);
+        for batch in reader.map_err(refuse)? {
             let batch = batch.map_err(|error| Error::store("a page is damaged").cause(error))?;
             table::rows(&batch, &mut records)?;
         }
@@ -119,21 +135,24 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Record>> {
     })
 }
 
-/// Returns the number of rows of a footer that makes sense.
-fn check(metadata: &ParquetMetaData) -> Result<usize> {
-    let file = metadata.file_metadata();
-    let format = file.key_value_metadata().and_then(|pairs| pairs.iter().find(|pair| pair.key == FORMAT_KEY));
-    let Some(format) = format.and_then(|pair| pair.value.as_deref()) else {
+/// Returns whether a segment has columns that this meow does not know: whoever wrote it anew would lose them.
+pub fn has_more(bytes: &[u8]) -> bool {
+    Footer::read(bytes).is_some_and(|footer| Shape::of(&footer).is_ok_and(|shape| shape.has_more))
+}
+
+/// Returns the number of rows of a footer that makes sense for a file of so many bytes.
+fn check(footer: &Footer, bytes: usize) -> Result<usize> {
+    let format = footer.pairs.iter().find(|(key, _)| key == FORMAT_KEY);
+    let Some((_, format)) = format else {
         return Err(Error::store("it is Parquet, but no segment of meow's"));
     };
     if format.parse::<u32>().ok().is_none_or(|format| format > FORMAT) {
         return Err(Error::store(format!("it has format {}; this meow reads up to {FORMAT}", format.escape_debug()))
             .hint("update meow"));
     }
-    let rows = usize::try_from(file.num_rows()).unwrap_or(usize::MAX);
-    if rows > MAX_ROWS || metadata.num_row_groups() > MAX_ROW_GROUPS || file.schema_descr().num_columns() > MAX_COLUMNS
-    {
-        return Err(Error::store(format!("it claims {rows} rows, more than a segment may hold")));
+    let rows = footer.rows;
+    if rows > MAX_ROWS.min(bytes / ROW_BYTES) {
+        return Err(Error::store(format!("it claims {rows} rows, more than a segment of its size may hold")));
     }
     Ok(rows)
 }

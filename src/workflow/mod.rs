@@ -451,7 +451,7 @@ needs = ["test"]
             "ci.toml:2: not valid UTF-8",
             Some("UTF-8"),
         );
-        let large = "ci.toml is larger than the limit of 1 MiB for a workflow file";
+        let large = "ci.toml is larger than the limit of 512 KiB for a workflow file";
         check_refused(load(vec![b'#'; 10 << 20]), "10 MB", large, Some("right file"));
     }
 
@@ -476,7 +476,7 @@ needs = ["test"]
         assert_eq!(error, "ci.toml:1: the workflow has more than 10000 steps");
         let hungry = format!(
             "formula = \"x\"\nvars = {{ x = \"\" }}\n[[steps]]\nid = \"a\"\nrun = \"{}\"",
-            "{{x}}".repeat(200_000)
+            "{{x}}".repeat(90_000)
         );
         let error = own(&hungry, &[("x", &"y".repeat(100_000))]).expect_err("too long").to_string();
         assert_eq!(error, "ci.toml:3: the workflow's texts are longer than 32 MiB once variables are filled in");

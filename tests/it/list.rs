@@ -104,5 +104,5 @@ fn a_workflow_is_loaded_with_those_it_extends_from_another_folder() {
     assert_eq!(workflow.warnings.len(), 1, "{:?}", workflow.warnings);
     space.write(".meow/workflows/big.toml", &"#".repeat(10 << 20));
     let error = workflows::load(&project, "big", &BTreeMap::new()).expect_err("10 MB").to_string();
-    assert_eq!(error, ".meow/workflows/big.toml is larger than the limit of 1 MiB for a workflow file");
+    assert_eq!(error, ".meow/workflows/big.toml is larger than the limit of 512 KiB for a workflow file");
 }

@@ -11,6 +11,7 @@ mod examples;
 mod execute;
 mod forge;
 mod formulas;
+mod fuzz;
 mod gate;
 mod git_state;
 mod golden;

@@ -15,11 +15,12 @@ use crate::null::{Draw, history};
 use crate::pages::HOSTILE;
 
 /// Returns the page about a history; the executions from place `from` on are compared with those before.
-fn page(history: &History, from: Option<usize>) -> Review {
+pub fn page(history: &History, from: Option<usize>) -> Review {
     let (_, knowledge) = learn(State::default(), history);
     let (advice, trends) = (recommend(&knowledge, history), trends(history));
     let now = jiff::Timestamp::from_millisecond(history.executions.started_ms.last().copied().unwrap_or(0) + 60_000);
-    let now = now.expect("in range");
+    // Hostile times may stand at the end of all times.
+    let now = now.unwrap_or(jiff::Timestamp::MAX);
     let source = Source { history, knowledge: &knowledge, trends: &trends, advice: &advice, now };
     let comparison = from.map(|from| {
         let sides: Vec<Option<Side>> = (0..history.executions.len())

@@ -5,7 +5,7 @@ use std::fs;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::cli::{Context, commit, push, seal, stamp};
+use crate::cli::{Context, commit, purge, push, seal, stamp};
 use crate::error::{Error, Result};
 use crate::git::{DATA_FOLDERS, FileChange};
 use crate::report::format::count;
@@ -57,6 +57,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<u8> {
                 records += segment::open(&path, &bytes)?.len();
                 gone.push((path, None));
             }
+            Ok(Left::Newer) => context.terminal.warn(&format!("stays: {}", purge::newer(&path))),
             Ok(_) => {}
             Err(error) => context.terminal.warn(&format!("stays: {error}")),
         }
