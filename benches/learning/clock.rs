@@ -15,6 +15,12 @@ impl Clock {
         Self { wall: Instant::now(), processor_s: processor_s() }
     }
 
+    /// Returns the processor time since in seconds, the wall time where the system does not tell.
+    pub fn processor_s(&self) -> f64 {
+        let known = self.processor_s.zip(processor_s()).map(|(before, now)| now - before);
+        known.unwrap_or_else(|| self.wall.elapsed().as_secs_f64())
+    }
+
     /// Returns the time since in words.
     pub fn told(&self) -> String {
         let wall = self.wall.elapsed().as_secs_f64();

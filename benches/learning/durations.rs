@@ -10,9 +10,10 @@ use meow::import::jsonl;
 use meow::learn::predictor::Forecaster;
 use meow::learn::replay::Trace;
 use meow::learn::score::{self, Method};
-use meow::learn::{State, learn};
+use meow::learn::{Learnt, State, learn};
 use meow::record::{Attempt, Execution, ExecutionId, Outcome, Record, Source};
 use meow::scan::History;
+use meow::store::cache;
 
 use crate::clock::Clock;
 
@@ -104,10 +105,40 @@ pub fn speed() {
             .sum();
         println!("{attempts} attempts of {steps} steps: learn {}", clock.told());
     }
+    for series in [100, 3_000] {
+        kept(300_000, series);
+    }
     let trace = Trace::of(&generated(300_000, 3_000), &[]);
     let clock = Clock::start();
     let said = trace.replay(&mut Forecaster::default());
     println!("{} attempts predicted, then learnt from, one by one: {}", said.len(), clock.told());
+}
+
+/// Prints what it saves to keep what was learnt: of the same history, and of one that has grown by an execution.
+fn kept(attempts: usize, series: usize) {
+    let (history, grown) = (generated(attempts, series), generated(attempts + 10, series));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("learnt");
+    let learn = |history: &History| {
+        let clock = Clock::start();
+        let (learnt, is_new) = Learnt::after(cache::packed(&file, "bench"), history);
+        if is_new {
+            cache::put_packed(&file, "bench", &learnt).expect("written");
+        }
+        let knowledge = learnt.knowledge();
+        (knowledge, clock.processor_s())
+    };
+    let (first, nothing_s) = learn(&history);
+    let (again, same_s) = learn(&history);
+    let (_, more_s) = learn(&grown);
+    assert_eq!(first, again, "what was kept says something else");
+    let mib = std::fs::metadata(&file).map_or(0, |file| file.len()) >> 20;
+    println!(
+        "{attempts} attempts of {series} steps, kept in {mib} MiB: from nothing {nothing_s:.2} s of processor, the same again \
+         {same_s:.2} s ({:.0} times as fast), an execution more {more_s:.2} s ({:.1} times as fast)",
+        nothing_s / same_s,
+        nothing_s / more_s
+    );
 }
 
 /// Returns a history of executions of ten steps on three machine classes; durations follow a lognormal law.

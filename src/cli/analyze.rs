@@ -1,8 +1,8 @@
 //! `meow analyze`: what is known of every workflow and step, and what changed.
 
-use super::Context;
 use super::history::{history, normed};
 use super::page::{self, Format, Since};
+use super::{Context, learnt};
 use crate::error::{Error, Result};
 use crate::learn::{self, causes};
 use crate::report;
@@ -28,14 +28,19 @@ pub struct Args {
 /// # Errors
 /// There is no repository or no such workflow, or git or the output fails.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
-    let found = normed(history(&[], context)?, &context.project()?, context);
+    let project = context.project()?;
+    let found = normed(history(&[], context)?, &project, context);
     let mut history = match args.since {
         Some(since) => since.cut(found, context),
         None => found,
     };
-    let (_, knowledge) = learn::learn(learn::State::default(), &history);
+    let knowledge = if args.since.is_none() {
+        learnt::knowledge(&history, true, &project, context)
+    } else {
+        learn::learn(learn::State::default(), &history).1
+    };
     let mut trends = learn::trends(&history);
-    if let Some(repository) = context.project()?.repository {
+    if let Some(repository) = project.repository {
         history.changes = scan::changes::changes(&repository, &causes::ranges(&trends));
         causes::explain(&mut trends, &history.changes);
     }

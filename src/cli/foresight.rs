@@ -6,6 +6,7 @@ pub mod kept;
 use std::collections::BTreeMap;
 
 use super::history::normed;
+use super::learnt;
 use super::project::Project;
 use super::{Context, identity};
 use crate::learn::{self, Coming, Foreseen, Foresight, WorkflowPattern};
@@ -29,7 +30,7 @@ pub fn hints(project: &Project, workflow: &Workflow, machine: &str, context: &Co
             terminal.detail(warning);
         }
         let history = normed(history, project, context);
-        let knowledge = learn::learn(learn::State::default(), &history).1;
+        let knowledge = learnt::knowledge(&history, true, project, context);
         let hints = knowledge.workflows.get(&workflow.name).map(speak).unwrap_or_default();
         let (commit, branch) = identity::place(repository, &context.settings);
         let sizes = sizes(project, workflow, context);

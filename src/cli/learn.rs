@@ -1,12 +1,13 @@
 //! `meow learn`: patterns and recommendations from what is recorded, shown and written for the next execution.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::history::{history, normed};
 use super::recommendations::{Decided, decided, decisions_table};
-use super::{Context, decisions};
+use super::{Context, decisions, learnt};
 use crate::error::{Error, Result};
 use crate::learn::{self, Knowledge, State, WorkflowPattern};
 use crate::recommend::{ActionKind, Advice, recommend};
@@ -57,7 +58,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let mut applied = Vec::new();
     let (knowledge, written) = if project.repository.is_some() {
         let own = normed(history(&[], context)?, &project, context);
-        let (state, known) = learn::learn(State::default(), &own);
+        let known = learnt::knowledge(&own, true, &project, context);
+        let projects: BTreeSet<String> = known.workflows.values().map(|pattern| pattern.project.clone()).collect();
         let advice = recommend(&known, &own);
         applied = decided(&taken, &known, &own);
         applied.retain(|one| one.is(ActionKind::Applied));
@@ -67,8 +69,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             let places: Vec<PathBuf> = std::iter::once(project.root.clone()).chain(args.paths.clone()).collect();
             learn::learn(State::default(), &history(&places, context)?).1
         };
-        let projects = state.projects();
-        let patterns = knowledge.workflows.values().filter(|pattern| projects.contains(pattern.project.as_str()));
+        let patterns = knowledge.workflows.values().filter(|pattern| projects.contains(&pattern.project));
         let written = write(&project.meow(), patterns, &advice)?;
         (knowledge, written)
     } else if args.paths.is_empty() {

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::Context;
 use super::insights::found;
 use super::page::Delivery;
+use super::{Context, learnt};
 use crate::error::Result;
 use crate::learn;
 use crate::report;
@@ -31,7 +31,11 @@ pub struct Args {
 /// There is no repository, or git or the output fails.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let (history, found) = found(&args.paths, context)?;
-    let (_, knowledge) = learn::learn(learn::State::default(), &history);
+    let knowledge = if args.paths.is_empty() {
+        learnt::knowledge(&history, false, &context.project()?, context)
+    } else {
+        learn::learn(learn::State::default(), &history).1
+    };
     let health = learn::health(&history, &knowledge);
     let page = report::learning_report(history, &found, health, context.settings.clock.now(), args.days);
     args.delivery.put(&page, &page.document(), context)?;

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::Context;
 use super::history::{history, normed};
+use super::learnt;
 use super::workflows::{self, Found};
 use crate::error::Result;
-use crate::learn::{self, State};
 use crate::plan::Interval;
 use crate::record::Outcome;
 use crate::report::document::{Block, Document, Table, name, words};
@@ -94,7 +94,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 /// Returns what this repository remembers, by workflow.
 fn past(context: &Context) -> Result<BTreeMap<String, Past>> {
     let history = history(&[], context)?;
-    let (_, knowledge) = learn::learn(State::default(), &normed(history.clone(), &context.project()?, context));
+    let project = context.project()?;
+    let knowledge = learnt::knowledge(&normed(history.clone(), &project, context), true, &project, context);
     let latest = report::status(&history, Vec::new(), Vec::new(), 0).workflows;
     let past = latest.into_iter().map(|line| {
         let predicted_ms = knowledge.workflows.get(&line.workflow).and_then(|pattern| pattern.duration_ms);

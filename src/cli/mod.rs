@@ -22,6 +22,7 @@ pub mod init;
 pub mod insights;
 pub mod learn;
 pub mod learning_report;
+mod learnt;
 pub mod list;
 pub mod log;
 pub mod machine;

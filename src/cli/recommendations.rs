@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::history::history;
 use super::project::Project;
-use super::{Context, decisions};
+use super::{Context, decisions, learnt};
 use crate::error::{Error, Result};
-use crate::learn::{Knowledge, State, learn};
+use crate::learn::Knowledge;
 use crate::recommend::verify::EXECUTIONS;
 use crate::recommend::{Action, ActionKind, Advice, Decisions, Gain, Life, Verification, recommend, verify};
 use crate::report::document::{Block, Document, Line, Table, name, strong, words};
@@ -183,7 +183,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 fn found(context: &Context) -> Result<Found> {
     let project = context.project()?;
     let history = history(&[], context)?;
-    let (_, knowledge) = learn(State::default(), &history);
+    let knowledge = learnt::knowledge(&history, false, &project, context);
     let advice = recommend(&knowledge, &history);
     let decisions = decisions::decisions(&project, context);
     Ok(Found { project, history, knowledge, advice, decisions })

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::history::{history, normed};
 use super::page::{self, Format, Since};
-use super::{Context, decisions, recommendations, sources};
+use super::{Context, decisions, learnt, recommendations, sources};
 use crate::error::{Error, Result};
 use crate::git::Repository;
 use crate::learn;
@@ -78,9 +78,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if args.full && matches!(format, Format::Text | Format::Markdown) {
         return Err(Error::request("--full is a page for browsers and programs").hint("add --json or --format html"));
     }
-    let lived =
-        if args.paths.is_empty() { normed(history.clone(), &context.project()?, context) } else { history.clone() };
-    let (_, knowledge) = learn::learn(learn::State::default(), &lived);
+    let own = if args.paths.is_empty() { Some(context.project()?) } else { None };
+    let lived = own.as_ref().map_or_else(|| history.clone(), |own| normed(history.clone(), own, context));
+    let knowledge = match &own {
+        Some(own) if args.since.is_none() => learnt::knowledge(&lived, true, own, context),
+        _ => learn::learn(learn::State::default(), &lived).1,
+    };
     let taken = decisions::decisions(&context.project()?, context);
     let advice = taken.open(recommend::recommend(&knowledge, &history));
     if let Some(workflow) = &args.badge {

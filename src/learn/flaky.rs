@@ -31,6 +31,16 @@ impl Trials {
         }
     }
 
+    /// Returns the window of these attempts, which are trimmed when they are merged.
+    pub fn of(samples: Vec<(Moment, Digest, bool)>) -> Self {
+        Self { samples }
+    }
+
+    /// Returns the attempts, oldest first, of a window that was merged before.
+    pub fn samples(&self) -> &[(Moment, Digest, bool)] {
+        &self.samples
+    }
+
     /// Takes over the attempts of another window.
     pub fn merge(&mut self, other: Self) {
         self.samples.extend(other.samples);

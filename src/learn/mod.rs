@@ -15,6 +15,7 @@ pub mod hints;
 pub mod insight;
 mod kin;
 pub mod knowledge;
+mod learnt;
 pub mod limits;
 mod line;
 mod logistic;
@@ -26,6 +27,7 @@ pub mod newcomers;
 mod next;
 pub mod norm;
 mod order;
+mod packed;
 mod patterns;
 pub mod predictor;
 pub mod replay;
@@ -45,6 +47,7 @@ pub use health::{Health, health};
 pub use hints::{hints, slow_ms, time_limit_ms};
 pub use insight::{Insight, insights};
 pub use knowledge::{Flakiness, Knowledge, Pattern, Verdict, WorkflowPattern};
+pub use learnt::{FORMAT, Learnt};
 pub use spread::median;
 pub use state::State;
 pub use trends::{Edge, Ratio, Touched, Trend, trends};
@@ -57,7 +60,7 @@ use crate::scan::History;
 /// whether histories are folded in one by one or together, as long as each record, and each execution as a whole, comes
 /// once. Only passed attempts teach durations; cancelled ones count for nothing.
 pub fn learn(state: State, history: &History) -> (State, Knowledge) {
-    let state = state.merge(State::of(history));
-    let knowledge = patterns::knowledge(&state);
+    let state = state.merge(State::since(history, 0));
+    let knowledge = patterns::knowledge(&state, &next::next(&state));
     (state, knowledge)
 }

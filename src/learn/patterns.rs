@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::beta::odds;
 use super::memory::allocation;
-use super::next::{Next, next};
+use super::next::Next;
 use super::spread::{median, predict, spread};
 use super::state::{Series, State, WorkflowState};
 use super::window::Window;
@@ -13,14 +13,13 @@ use crate::plan::{Interval, Odds};
 
 const WEEK_MS: f64 = 7.0 * 24.0 * 3_600_000.0;
 
-/// Returns the patterns of every workflow.
-pub(crate) fn knowledge(state: &State) -> Knowledge {
+/// Returns the patterns of every workflow; `next` in the order of the state's workflows.
+pub(crate) fn knowledge(state: &State, next: &[Next]) -> Knowledge {
     let mut projects: BTreeMap<&str, u32> = BTreeMap::new();
     for (_, workflow) in state.workflows.keys() {
         *projects.entry(workflow).or_default() += 1;
     }
     let mut workflows = BTreeMap::new();
-    let next = next(state);
     let typical = typical_peaks(state);
     for (place, ((project, workflow), kept)) in state.workflows.iter().enumerate() {
         let name =

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use super::flaky::Trials;
 use super::timeline::{self, Role, Timeline};
 use super::window::{Moment, Window};
@@ -9,14 +11,14 @@ use crate::record::{Digest, Outcome};
 use crate::scan::{History, Name};
 
 /// Everything kept of the histories learnt from; its size hangs on the number of series, not of records.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// By project and workflow.
     pub(crate) workflows: BTreeMap<(String, String), WorkflowState>,
 }
 
 /// What is kept of one workflow of one project.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct WorkflowState {
     /// The repository's name, the first by alphabet where several clones were read.
     pub repository: String,
@@ -60,16 +62,11 @@ pub fn project(history: &History, repository: u32) -> String {
 }
 
 impl State {
-    /// Returns the projects it has seen.
-    pub fn projects(&self) -> BTreeSet<&str> {
-        self.workflows.keys().map(|(project, _)| project.as_str()).collect()
-    }
-
-    /// Returns what is kept of one history.
-    pub(crate) fn of(history: &History) -> Self {
+    /// Returns what is kept of one history, of its executions from one on.
+    pub(crate) fn since(history: &History, first: usize) -> Self {
         let mut state = Self::default();
         let mut series: HashMap<(u32, Name, Name, Option<Name>), Series> = HashMap::new();
-        for (place, rows) in timeline::rows(history).into_iter().enumerate() {
+        for (place, rows) in timeline::rows(history).into_iter().enumerate().skip(first) {
             let executions = &history.executions;
             let (repository, workflow) = (executions.repository[place], executions.workflow[place]);
             let whole = !history.is_partial(place);

@@ -25,6 +25,16 @@ impl Window {
         }
     }
 
+    /// Returns the window of these samples, which are trimmed when they are merged.
+    pub fn of(samples: Vec<(Moment, f64)>) -> Self {
+        Self { samples }
+    }
+
+    /// Returns the samples, oldest first, of a window that was merged or trimmed before.
+    pub fn samples(&self) -> &[(Moment, f64)] {
+        &self.samples
+    }
+
     /// Takes over the samples of another window.
     pub fn merge(&mut self, other: Self) {
         self.samples.extend(other.samples);

@@ -77,6 +77,7 @@ fn law_2_heavy_crates_have_one_home() {
         ("gix", "git"),
         ("arrow", "store"),
         ("parquet", "store"),
+        ("postcard", "store"),
         ("smartcore", "learn"),
         ("clap", "cli"),
         ("walkdir", "scan"),

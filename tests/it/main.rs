@@ -32,6 +32,7 @@ mod laws;
 mod leak;
 mod learn;
 mod learning_report;
+mod learnt;
 mod limits;
 mod list;
 mod markup;
