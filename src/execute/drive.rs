@@ -144,6 +144,7 @@ impl<'a> Drive<'a> {
             if let Some(outlets) = &self.outlets {
                 let reader = std::thread::Builder::new().name("output".to_owned()).stack_size(256 * 1024);
                 if let Err(error) = reader.spawn_scoped(scope, || outlets.read(&|error| self.lose(error))) {
+                    outlets.end();
                     self.lose(&error);
                 }
             }

@@ -7,7 +7,6 @@ use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write, pipe};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
@@ -25,9 +24,10 @@ const MOST: usize = 1 << 20;
 pub(super) struct Outlets {
     folder: PathBuf,
     open: Mutex<Vec<Arc<Outlet>>>,
-    /// Wakes the reader: there is one more outlet, or it is over.
-    bell: (PipeReader, PipeWriter),
-    over: AtomicBool,
+    /// Wakes the reader when there is one more outlet.
+    bell: PipeReader,
+    /// The other end. It is over once this is gone: closing cannot fail, as writing can.
+    ringer: Mutex<Option<PipeWriter>>,
 }
 
 /// The output of one slot.
@@ -50,35 +50,42 @@ impl Outlets {
     /// # Errors
     /// The system has no pipe to give.
     pub(super) fn new(folder: &Path) -> io::Result<Self> {
-        let bell = pipe()?;
-        rustix::io::ioctl_fionbio(&bell.0, true)?;
-        rustix::io::ioctl_fionbio(&bell.1, true)?;
-        Ok(Self { folder: folder.to_path_buf(), open: Mutex::default(), bell, over: AtomicBool::new(false) })
+        let (bell, ringer) = pipe()?;
+        rustix::io::ioctl_fionbio(&bell, true)?;
+        rustix::io::ioctl_fionbio(&ringer, true)?;
+        Ok(Self { folder: folder.to_path_buf(), open: Mutex::default(), bell, ringer: Mutex::new(Some(ringer)) })
     }
 
     /// Opens one more outlet.
     ///
     /// # Errors
-    /// The system has no pipe to give.
+    /// The system has no pipe to give, or there is no reader that could be told of it.
     pub(super) fn add(&self) -> io::Result<Arc<Outlet>> {
         let (reader, writer) = pipe()?;
         // The other end waits, as steps expect of their output.
         rustix::io::ioctl_fionbio(&reader, true)?;
         let outlet = Arc::new(Outlet { reader, writer, page: Mutex::default() });
         lock(&self.open).push(Arc::clone(&outlet));
-        self.ring();
-        Ok(outlet)
+        match lock(&self.ringer).as_ref().map_or(Err(Errno::PIPE), |ringer| rustix::io::write(ringer, &[0])) {
+            // A full pipe wakes just as well.
+            Ok(_) | Err(Errno::AGAIN) => Ok(outlet),
+            // A step whose pipe nobody reads would wait for ever once that is full.
+            Err(error) => {
+                lock(&self.open).retain(|known| !Arc::ptr_eq(known, &outlet));
+                Err(error.into())
+            }
+        }
     }
 
     /// Reads what steps say until [`Outlets::end`]; `lost` hears why something is not kept.
     pub(super) fn read(&self, lost: &dyn Fn(&io::Error)) {
-        while !self.over.load(Ordering::SeqCst) {
+        loop {
             let open = lock(&self.open).clone();
             let readers: Vec<&PipeReader> =
-                [&self.bell.0].into_iter().chain(open.iter().map(|outlet| &outlet.reader)).collect();
+                [&self.bell].into_iter().chain(open.iter().map(|outlet| &outlet.reader)).collect();
             let ready = wait(&readers);
-            if ready[0] {
-                let _ = rustix::io::read(&self.bell.0, &mut [0; 64]);
+            if ready[0] && rustix::io::read(&self.bell, &mut [0; 64]) == Ok(0) {
+                return;
             }
             for (outlet, _) in open.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
                 outlet.pour(lost);
@@ -86,15 +93,9 @@ impl Outlets {
         }
     }
 
-    /// Ends [`Outlets::read`].
+    /// Ends [`Outlets::read`]; from now on there are no more outlets.
     pub(super) fn end(&self) {
-        self.over.store(true, Ordering::SeqCst);
-        self.ring();
-    }
-
-    fn ring(&self) {
-        // A full pipe wakes just as well.
-        let _ = rustix::io::write(&self.bell.1, &[0]);
+        *lock(&self.ringer) = None;
     }
 }
 

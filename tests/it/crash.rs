@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::sealing::execute;
 use crate::space::{Said, Space};
@@ -39,6 +40,9 @@ const LOOKING: [&str; 18] = [
     "chmod",
     "fchmod",
 ];
+
+/// What takes longer than this hangs.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One thing that meow does, and the state of the world before it.
 struct Scenario {
@@ -107,7 +111,9 @@ fn scenarios() -> Vec<Scenario> {
 
 /// Runs what the scenario says in `space` under strace with `options`.
 fn run(scenario: &Scenario, space: &Space, options: &[String]) -> Said {
-    let mut traced: Vec<String> = ["timeout", "120", "strace", "-f", "-qqq"].map(str::to_owned).to_vec();
+    // What does not end when asked to is killed, with all of its group.
+    let patience = PATIENCE.as_secs().to_string();
+    let mut traced: Vec<String> = ["timeout", "-k5", &patience, "strace", "-f", "-qqq"].map(str::to_owned).to_vec();
     traced.extend(options.iter().cloned());
     traced.push(env!("CARGO_BIN_EXE_meow").to_owned());
     if !scenario.hook {
@@ -157,6 +163,7 @@ fn point(scenario: &Scenario, call: &str, at: usize, fault: &str, wrong: &mut Wr
     let space = scenario.before.copy();
     let held = executions(&space);
     let inject = format!("-einject={call}:{fault}:when={at}");
+    let began = Instant::now();
     let said = run(scenario, &space, &["-o/dev/null".into(), format!("-etrace={call}"), inject]);
     let place = format!("{} {call} {at} {fault}", scenario.name);
     let mut note = |kind, text: String| {
@@ -164,7 +171,7 @@ fn point(scenario: &Scenario, call: &str, at: usize, fault: &str, wrong: &mut Wr
         eprintln!("{kind}: {place}: {text}");
         wrong.entry(kind).or_default().push(format!("{place}: {text}"));
     };
-    if said.code == 124 {
+    if began.elapsed() >= PATIENCE {
         note("hangs", format!("{said:?}"));
     }
     let acknowledged = said.code == 0;
@@ -201,7 +208,7 @@ fn grow_old(folder: &Path) {
         if entry.file_type().expect("a kind").is_dir() {
             grow_old(&entry.path());
         } else if entry.file_name().to_string_lossy().starts_with('.') {
-            let then = std::time::SystemTime::now() - std::time::Duration::from_hours(3);
+            let then = std::time::SystemTime::now() - Duration::from_hours(3);
             fs::File::open(entry.path()).and_then(|file| file.set_modified(then)).expect("its time is set");
         }
     }
