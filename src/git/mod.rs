@@ -23,7 +23,7 @@ pub use commit::FileChange;
 pub use hooks::HookState;
 pub use objects::{CommitFacts, Version};
 pub use oid::Oid;
-pub use refs::{Note, Tip};
+pub use refs::{Note, Root, Tip};
 pub use remote::{Lease, Pushed};
 pub use state::State;
 

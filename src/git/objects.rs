@@ -52,6 +52,11 @@ impl Repository {
         Ok(std::mem::take(&mut blob.data))
     }
 
+    /// Returns as many handles on this repository as there are processors to read with, each for one thread.
+    pub fn readers(&self) -> Vec<Self> {
+        vec![self.clone(); rayon::current_num_threads()]
+    }
+
     /// Returns the size of a blob in bytes without reading it in full.
     ///
     /// # Errors

@@ -12,6 +12,11 @@ impl Oid {
         self.0.as_slice()
     }
 
+    /// Returns the id of these bytes, or `None` where they are too few or too many.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        gix::ObjectId::try_from(bytes).ok().map(Self)
+    }
+
     /// Returns the id written in full hexadecimal.
     pub fn from_hex(text: &str) -> Option<Self> {
         gix::ObjectId::from_hex(text.as_bytes()).ok().map(Self)

@@ -28,6 +28,17 @@ pub struct Tip {
     pub commit: Oid,
 }
 
+/// The first commit of a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Root {
+    /// The commit from which it was found.
+    pub tip: Oid,
+    /// The first one.
+    pub root: Oid,
+    /// Commits that were walked.
+    pub walked: usize,
+}
+
 impl Repository {
     /// Returns where history ends: HEAD of every worktree, all branches, remote-tracking branches, writers' refs.
     ///
@@ -187,6 +198,15 @@ impl Repository {
     /// # Errors
     /// The references cannot be read, or a commit is damaged.
     pub fn root_commit(&self) -> Result<Option<Oid>> {
+        Ok(self.root_since(None)?.map(|found| found.root))
+    }
+
+    /// Returns the same with the tip that it was found from. Where the chain meets the tip of what is `known`, the rest of
+    /// it is not walked again.
+    ///
+    /// # Errors
+    /// See [`Repository::root_commit`].
+    pub fn root_since(&self, known: Option<(Oid, Oid)>) -> Result<Option<Root>> {
         if self.is_shallow() {
             return self.readable_references().map(|()| None);
         }
@@ -194,13 +214,17 @@ impl Repository {
             Some(tip) => Some(tip),
             None => self.head()?,
         };
-        let Some(start) = start else { return Ok(None) };
+        let Some(tip) = start else { return Ok(None) };
         let wrong = || format!("the first commit of {} cannot be found", self.common_dir().display());
-        let walk = self.inner.rev_walk([start.0]).first_parent_only().all().map_err(trouble(wrong()))?;
-        let mut last = None;
+        let walk = self.inner.rev_walk([tip.0]).first_parent_only().all().map_err(trouble(wrong()))?;
+        let (mut root, mut walked) = (tip, 0);
         for commit in walk {
-            last = Some(Oid(commit.map_err(trouble(wrong()))?.id));
+            root = Oid(commit.map_err(trouble(wrong()))?.id);
+            if let Some((_, root)) = known.filter(|(tip, _)| *tip == root) {
+                return Ok(Some(Root { tip, root, walked }));
+            }
+            walked += 1;
         }
-        Ok(last)
+        Ok(Some(Root { tip, root, walked }))
     }
 }

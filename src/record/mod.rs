@@ -1,11 +1,13 @@
 //! The stored facts of executions and their attempts: the nouns that live for years, and how events become them.
 
+pub mod columns;
 pub mod digest;
 pub mod grain;
 pub mod outcome;
 pub mod outline;
 pub mod recorder;
 pub mod resume;
+pub mod value;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use columns::Columns;
 pub use digest::{Digest, ExecutionId, RecordId};
 pub use outcome::Outcome;
 pub use outline::Outline;

@@ -5,6 +5,7 @@ pub mod collect;
 pub mod find;
 pub mod history;
 pub mod inputs;
+mod known;
 pub mod repository;
 mod window;
 

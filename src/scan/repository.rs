@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use rayon::prelude::*;
 
 use super::find::{self, Found};
+use super::known::Known;
 use super::{Collector, History};
 use crate::error::{Error, Result};
 use crate::git::{Oid, Repository};
-use crate::record::{Digest, Record};
+use crate::record::{Columns, Digest, Record};
 use crate::store::removal::{self, Removals};
 use crate::store::spool::Spool;
 use crate::store::{self, segment};
@@ -28,8 +29,7 @@ pub(super) struct Gathered {
     name: String,
     root: Option<Digest>,
     warnings: Vec<String>,
-    records: Vec<Vec<Record>>,
-    removals: Removals,
+    columns: Columns,
 }
 
 /// Returns the history of one repository.
@@ -41,12 +41,18 @@ pub fn repository(repository: &Repository) -> History {
 
 /// Returns every record of one repository, each once, and what was skipped in words.
 pub fn records(repository: &Repository) -> (Vec<Record>, Vec<String>) {
-    let mut gathered = Gathered::default();
-    gathered.read(repository);
+    let (mut warnings, mut damaged, mut records) = (limits(repository), Vec::new(), Vec::new());
+    let segments = listed(repository, &mut warnings);
+    let mut take = |one: Vec<Record>| records.extend(one);
+    let all: Vec<(&String, Oid)> = segments.iter().map(|(path, blob)| (path, *blob)).collect();
+    read_blobs(repository, &all, segment::open, &mut damaged, &mut |_, one| take(one));
+    read_work_trees(repository, &segments, segment::open, &mut damaged, &mut take);
+    warnings.extend(skipped("segment", &damaged));
+    read_spool(repository, &mut warnings, &mut take);
+    let removals = removals(repository);
     let mut seen = HashSet::new();
-    let mut records: Vec<Record> = gathered.records.into_iter().flatten().collect();
-    records.retain(|record| seen.insert(record.id()) && !gathered.removals.purged(record));
-    (records, gathered.warnings)
+    records.retain(|record| seen.insert(record.id()) && !removals.purged(record));
+    (records, warnings)
 }
 
 /// Returns how many segments the branches of a repository hold, and how many journals its spool; nothing in them is read.
@@ -76,9 +82,7 @@ pub(super) fn collect(gathered: Vec<Gathered>) -> History {
         let facts = collector.facts(place);
         facts.root = one.root;
         facts.warnings = one.warnings;
-        for record in one.records.iter().flatten().filter(|record| !one.removals.purged(record)) {
-            collector.add(place, record);
-        }
+        collector.add_all(place, one.columns);
     }
     collector.finish()
 }
@@ -91,80 +95,122 @@ fn named_after(repository: &Repository) -> &std::path::Path {
 
 impl Gathered {
     fn read(&mut self, repository: &Repository) {
-        self.warnings.extend(repository.limits().into_iter().map(str::to_owned));
-        match repository.root_commit() {
+        self.warnings = limits(repository);
+        let segments = listed(repository, &mut self.warnings);
+        let removals = removals(repository);
+        let (mut collector, mut damaged) = (Collector::default(), Vec::new());
+        let mut known = Known::of(repository, &segments, &removals, &mut collector);
+        match known.root(repository) {
             Ok(root) => self.root = root.and_then(|root| Digest::truncated(root.bytes())),
             Err(error) => self.warnings.push(format!("its first commit is unknown: {error}")),
         }
-        let segments = match segments(repository, &mut self.warnings) {
-            Ok(segments) => segments,
-            Err(error) => {
-                self.warnings.push(format!("its branches were skipped: {error}"));
-                BTreeMap::new()
+        let missing: Vec<(&String, Oid)> =
+            segments.iter().filter(|(_, blob)| !known.holds(**blob)).map(|(path, blob)| (path, *blob)).collect();
+        let mut cut = Vec::new();
+        read_blobs(repository, &missing, segment::columns, &mut damaged, &mut |blob, mut columns| {
+            // What was purged is not kept; a segment that still has some is read, and cut, each time.
+            if removals.cut(&mut columns) {
+                cut.push(columns);
+            } else {
+                collector.add_all(0, columns);
+                known.add(blob);
             }
+        });
+        known.save(repository, &mut collector);
+        let mut take = |mut columns: Columns| {
+            removals.cut(&mut columns);
+            collector.add_all(0, columns);
         };
-        let mut damaged = Vec::new();
-        self.read_blobs(repository, &segments, &mut damaged);
-        self.read_work_trees(repository, &segments, &mut damaged);
+        cut.into_iter().for_each(&mut take);
+        read_work_trees(repository, &segments, segment::columns, &mut damaged, &mut take);
         self.warnings.extend(skipped("segment", &damaged));
-        self.read_spool(repository);
-        self.removals = removals(repository);
+        read_spool(repository, &mut self.warnings, &mut |records| take(Columns::of(&records)));
+        self.columns = collector.into_columns();
     }
+}
 
-    /// Reads segments from the object database.
-    fn read_blobs(&mut self, repository: &Repository, segments: &BTreeMap<String, Oid>, damaged: &mut Vec<Error>) {
-        let segments: Vec<(&String, Oid)> = segments.iter().map(|(path, blob)| (path, *blob)).collect();
-        for batch in segments.chunks(BATCH) {
-            let read = |(path, blob): &(&String, Oid)| {
-                let wrong = || Error::store(format!("segment {path} cannot be read"));
-                let size = repository.blob_size(*blob).map_err(|error| wrong().cause(error))?;
-                if size > segment::MAX_BYTES as u64 {
-                    return Err(wrong().cause("it is too large"));
-                }
-                repository.blob(*blob).map_err(|error| wrong().cause(error))
-            };
-            let bytes: Vec<Result<Vec<u8>>> = batch.iter().map(read).collect();
-            let open = |((path, _), bytes): (&(&String, Oid), Result<Vec<u8>>)| segment::open(path, &bytes?);
-            let opened: Vec<Result<Vec<Record>>> = batch.par_iter().zip(bytes).map(open).collect();
-            self.take(opened, damaged);
+fn limits(repository: &Repository) -> Vec<String> {
+    repository.limits().into_iter().map(str::to_owned).collect()
+}
+
+/// Returns the segments of the branches; trouble is a warning.
+fn listed(repository: &Repository, warnings: &mut Vec<String>) -> BTreeMap<String, Oid> {
+    segments(repository, warnings).unwrap_or_else(|error| {
+        warnings.push(format!("its branches were skipped: {error}"));
+        BTreeMap::new()
+    })
+}
+
+/// Opens segments from the object database, several at a time, and hands them to `take` in their order.
+fn read_blobs<T: Send>(
+    repository: &Repository,
+    segments: &[(&String, Oid)],
+    open: fn(&str, &[u8]) -> Result<T>,
+    damaged: &mut Vec<Error>,
+    take: &mut dyn FnMut(Oid, T),
+) {
+    let read = |repository: &Repository, (path, blob): &(&String, Oid)| {
+        let wrong = || Error::store(format!("segment {path} cannot be read"));
+        let size = repository.blob_size(*blob).map_err(|error| wrong().cause(error))?;
+        if size > segment::MAX_BYTES as u64 {
+            return Err(wrong().cause("it is too large"));
         }
+        open(path, &repository.blob(*blob).map_err(|error| wrong().cause(error))?)
+    };
+    if segments.is_empty() {
+        return;
     }
-
-    /// Reads segments that lie in a work tree and in no commit yet.
-    fn read_work_trees(&mut self, repository: &Repository, known: &BTreeMap<String, Oid>, damaged: &mut Vec<Error>) {
-        let worktrees = repository.worktrees().unwrap_or_default();
-        let folders = worktrees.iter().filter_map(|worktree| Some(worktree.work_dir()?.join(".meow")));
-        for folder in folders.filter(|folder| !folder.is_symlink()) {
-            match store::segments(&folder) {
-                Ok(segments) => {
-                    let new =
-                        segments.iter().filter(|segment| !known.contains_key(&format!(".meow/{}", segment.place)));
-                    let opened = new.map(store::Segment::records).collect();
-                    self.take(opened, damaged);
-                }
+    let mut readers = repository.readers();
+    for batch in segments.chunks(BATCH * readers.len()) {
+        let parts = batch.par_chunks(batch.len().div_ceil(readers.len()));
+        let opened: Vec<Vec<Result<T>>> = readers
+            .par_iter_mut()
+            .zip(parts)
+            .map(|(reader, part)| part.iter().map(|one| read(reader, one)).collect())
+            .collect();
+        for ((_, blob), opened) in batch.iter().zip(opened.into_iter().flatten()) {
+            match opened {
+                Ok(opened) => take(*blob, opened),
                 Err(error) => damaged.push(error),
             }
         }
     }
+}
 
-    /// Reads the journals of executions that no segment holds yet.
-    fn read_spool(&mut self, repository: &Repository) {
-        match Spool::new(&repository.private_dir()).records() {
-            Ok((records, troubles)) => {
-                self.records.push(records);
-                self.warnings.extend(skipped("journal", &troubles));
+/// Opens segments that lie in a work tree and in no commit yet.
+fn read_work_trees<T>(
+    repository: &Repository,
+    known: &BTreeMap<String, Oid>,
+    open: fn(&str, &[u8]) -> Result<T>,
+    damaged: &mut Vec<Error>,
+    take: &mut dyn FnMut(T),
+) {
+    let worktrees = repository.worktrees().unwrap_or_default();
+    let folders = worktrees.iter().filter_map(|worktree| Some(worktree.work_dir()?.join(".meow")));
+    for folder in folders.filter(|folder| !folder.is_symlink()) {
+        match store::segments(&folder) {
+            Ok(segments) => {
+                let new = segments.iter().filter(|segment| !known.contains_key(&format!(".meow/{}", segment.place)));
+                for segment in new {
+                    match segment.read(open) {
+                        Ok(opened) => take(opened),
+                        Err(error) => damaged.push(error),
+                    }
+                }
             }
-            Err(error) => self.warnings.push(format!("its spool was skipped: {error}")),
+            Err(error) => damaged.push(error),
         }
     }
+}
 
-    fn take(&mut self, opened: Vec<Result<Vec<Record>>>, damaged: &mut Vec<Error>) {
-        for segment in opened {
-            match segment {
-                Ok(records) => self.records.push(records),
-                Err(error) => damaged.push(error),
-            }
+/// Reads the journals of executions that no segment holds yet.
+fn read_spool(repository: &Repository, warnings: &mut Vec<String>, take: &mut dyn FnMut(Vec<Record>)) {
+    match Spool::new(&repository.private_dir()).records() {
+        Ok((records, troubles)) => {
+            take(records);
+            warnings.extend(skipped("journal", &troubles));
         }
+        Err(error) => warnings.push(format!("its spool was skipped: {error}")),
     }
 }
 

@@ -345,7 +345,7 @@ pub(super) fn blank_execution() -> Execution {
 }
 
 /// Returns the outcome of a word; a word of a later version counts as never having come to its end.
-fn outcome(word: &str) -> Outcome {
+pub(super) fn outcome(word: &str) -> Outcome {
     Outcome::from_word(word).unwrap_or(Outcome::Cancelled)
 }
 
@@ -376,7 +376,7 @@ fn whole(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn natural(value: i32) -> u32 {
+pub(super) fn natural(value: i32) -> u32 {
     u32::try_from(value).unwrap_or(0)
 }
 

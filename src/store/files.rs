@@ -132,7 +132,15 @@ impl Segment {
     /// # Errors
     /// It cannot be read or is damaged.
     pub fn records(&self) -> Result<Vec<Record>> {
-        segment::open(&self.place, &read_capped(&self.path, segment::MAX_BYTES)?)
+        self.read(segment::open)
+    }
+
+    /// Returns what `open` makes of its name and bytes.
+    ///
+    /// # Errors
+    /// It cannot be read, or `open` refuses it.
+    pub fn read<T>(&self, open: fn(&str, &[u8]) -> Result<T>) -> Result<T> {
+        open(&self.place, &read_capped(&self.path, segment::MAX_BYTES)?)
     }
 }
 

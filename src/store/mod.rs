@@ -6,6 +6,7 @@ pub mod columns;
 mod disk;
 mod files;
 mod guard;
+pub mod history;
 pub mod journal;
 pub mod removal;
 pub mod schema;
@@ -13,6 +14,7 @@ pub mod seal;
 pub mod segment;
 pub mod spool;
 pub mod table;
+mod taking;
 pub mod toml;
 
 pub use files::{Segment, add, segments, write};

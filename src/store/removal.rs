@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::segment;
 use super::toml::MAX_BYTES;
 use crate::error::{Error, Result};
-use crate::record::{Record, RecordId};
+use crate::record::{Columns, Digest, Record, RecordId};
 
 /// The kind of document under which removals are kept, and their folder below `.meow`.
 pub const ACTIONS: &str = "actions";
@@ -51,7 +51,7 @@ impl Removal {
     pub fn id(&self) -> Result<String> {
         let (Self::Purged { at, .. } | Self::Pruned { at, .. }) = self;
         let text = ::toml::to_string(self).map_err(|error| Error::store("a removal cannot be written").cause(error))?;
-        let hash = crate::record::Digest::of(text.as_bytes()).to_string();
+        let hash = Digest::of(text.as_bytes()).to_string();
         Ok(format!("{}-{}", at.strftime("%Y%m%dT%H%M%SZ"), &hash[..12]))
     }
 }
@@ -102,6 +102,27 @@ impl Removals {
     /// Returns whether a record was purged.
     pub fn purged(&self, record: &Record) -> bool {
         !self.records.is_empty() && self.records.contains(&record.id())
+    }
+
+    /// Takes out of the columns what was purged; returns whether there was any.
+    pub fn cut(&self, columns: &mut Columns) -> bool {
+        if self.records.is_empty() {
+            return false;
+        }
+        let kept: Vec<bool> =
+            (0..columns.attempts.len()).map(|row| !self.records.contains(&columns.record_id(row))).collect();
+        let has_some = kept.contains(&false);
+        if has_some {
+            columns.keep(|row| kept[row]);
+        }
+        has_some
+    }
+
+    /// Returns a hash of what was purged, which tells whether that has changed.
+    pub fn purges(&self) -> Digest {
+        let mut ids: Vec<&[u8; 12]> = self.records.iter().map(RecordId::bytes).collect();
+        ids.sort_unstable();
+        Digest::of(&ids.into_iter().flatten().copied().collect::<Vec<u8>>())
     }
 
     /// Returns what is left of the segment called `place`; the same removals leave the same bytes everywhere.

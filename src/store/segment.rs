@@ -23,9 +23,10 @@ use pages::Pages;
 use shape::Shape;
 
 use super::guard::guarded;
+use super::taking::Taking;
 use super::{files, table};
 use crate::error::{Error, Result};
-use crate::record::{Digest, Record};
+use crate::record::{Columns, Digest, Record};
 
 /// The version of the format; it stands in every footer as `meow.format`.
 ///
@@ -112,6 +113,16 @@ fn write(batch: &RecordBatch) -> Result<Vec<u8>> {
 /// # Errors
 /// The bytes are no segment, are damaged, too large, or of a newer format. Never panics, whatever the bytes.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    each_batch(bytes, &mut |batch| table::rows(batch, &mut records))?;
+    Ok(records)
+}
+
+/// Hands the rows in a segment's bytes to `take`, some thousands at a time. What `take` got before an error is of no worth.
+///
+/// # Errors
+/// Those of [`decode`], and of `take`.
+fn each_batch(bytes: &[u8], take: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
     if bytes.len() > MAX_BYTES {
         return Err(Error::store(format!("it is larger than {} MiB", MAX_BYTES >> 20)));
     }
@@ -123,15 +134,16 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Record>> {
         let pages = Pages::new(Bytes::copy_from_slice(bytes), footer, Arc::clone(&shape));
         let batch_rows = rows.clamp(1, BATCH_ROWS);
         let reader = ParquetRecordBatchReader::try_new_with_row_groups(&shape.levels, &pages, batch_rows, None);
-        let mut records = Vec::with_capacity(rows);
+        let mut read = 0;
         for batch in reader.map_err(refuse)? {
             let batch = batch.map_err(|error| Error::store("a page is damaged").cause(error))?;
-            table::rows(&batch, &mut records)?;
+            read += batch.num_rows();
+            take(&batch)?;
         }
-        if records.len() != rows {
-            return Err(Error::store(format!("it holds {} of {rows} rows", records.len())));
+        if read != rows {
+            return Err(Error::store(format!("it holds {read} of {rows} rows")));
         }
-        Ok(records)
+        Ok(())
     })
 }
 
@@ -162,13 +174,29 @@ fn check(footer: &Footer, bytes: usize) -> Result<usize> {
 /// # Errors
 /// The bytes do not match the name, or [`decode`] refuses them; the error names the segment.
 pub fn open(name: &str, bytes: &[u8]) -> Result<Vec<Record>> {
+    opened(name, bytes, decode)
+}
+
+/// Returns what learning reads of the segment called `name`, likewise.
+///
+/// # Errors
+/// Those of [`open`].
+pub fn columns(name: &str, bytes: &[u8]) -> Result<Columns> {
+    opened(name, bytes, |bytes| {
+        let mut taking = Taking::default();
+        each_batch(bytes, &mut |batch| taking.take(batch))?;
+        Ok(taking.columns)
+    })
+}
+
+fn opened<T>(name: &str, bytes: &[u8], read: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
     let damaged = || format!("segment {} is damaged", name.escape_debug());
     let file = name.rsplit('/').next().unwrap_or(name);
     let claimed = file.strip_suffix(".parquet").and_then(|stem| stem.rsplit('-').next());
     if claimed != Some(&Digest::of(bytes).to_string()) {
         return Err(Error::store(damaged()).cause("its content does not match the hash in its name"));
     }
-    decode(bytes).map_err(|error| Error::store(damaged()).cause(error))
+    read(bytes).map_err(|error| Error::store(damaged()).cause(error))
 }
 
 /// Returns where a segment lies below `.meow`: `records/month=2026-11/20261122T101500Z-<writer>-<hash>.parquet`.

@@ -27,6 +27,7 @@ mod insight;
 mod json;
 mod keeping;
 mod kill;
+mod known;
 mod landing;
 mod laws;
 mod leak;
