@@ -1,6 +1,7 @@
 //! The append-only file of one execution while it runs: what was appended survives the death of the process.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -236,10 +237,9 @@ pub struct JournalContent {
 
 impl JournalContent {
     /// Returns its records.
-    pub fn records(&self) -> Vec<Record> {
-        let execution = Arc::new(self.execution.clone());
-        let record = |attempt: &Attempt| Record { execution: Arc::clone(&execution), attempt: attempt.clone() };
-        self.attempts.iter().map(record).collect()
+    pub fn records(self) -> impl Iterator<Item = Record> {
+        let execution = Arc::new(self.execution);
+        self.attempts.into_iter().map(move |attempt| Record { execution: Arc::clone(&execution), attempt })
     }
 }
 
@@ -252,13 +252,16 @@ pub fn read(path: &Path) -> Result<JournalContent> {
     let running = is_locked(path)?;
     let bytes = files::read_capped(path, MAX_BYTES)?;
     let (mut began, mut outline, mut closed, mut torn) = (None, None, None, 0);
-    let (mut attempts, mut started): (Vec<Attempt>, Vec<Attempt>) = (Vec::new(), Vec::new());
+    let (mut attempts, mut started) = (Vec::new(), Started::default());
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match entry(line) {
             Some(Entry::Began { execution }) => began = Some(*execution),
             Some(Entry::Planned { outline: found }) => outline = Some(*found),
-            Some(Entry::Started { attempt }) => started.push(*attempt),
-            Some(Entry::Finished { attempt }) => attempts.push(*attempt),
+            Some(Entry::Started { attempt }) => started.begin(*attempt),
+            Some(Entry::Finished { attempt }) => {
+                started.end(&attempt);
+                attempts.push(*attempt);
+            }
             Some(Entry::Undone { step, attempt, outcome }) => {
                 let own = |one: &&mut Attempt| (&one.step, one.attempt) == (&step, attempt);
                 attempts.iter_mut().filter(own).for_each(|one| one.undone = Some(outcome));
@@ -275,13 +278,37 @@ pub fn read(path: &Path) -> Result<JournalContent> {
         (None, true) => State::Running,
         (None, false) => State::Interrupted,
     };
-    let ended = |one: &Attempt| attempts.iter().any(|other| (&other.step, other.attempt) == (&one.step, one.attempt));
-    let unfinished: Vec<Attempt> = started.into_iter().filter(|started| !ended(started)).map(cancelled).collect();
-    attempts.extend(unfinished);
+    attempts.extend(started.unfinished().map(cancelled));
     let is_closed = closed.is_some();
     let execution = closed.unwrap_or(Execution { outcome: Outcome::Cancelled, duration_ms: None, ..began });
     let execution = Execution { started_at: to_second(execution.started_at), ..execution };
     Ok(JournalContent { execution, outline, attempts, closed: is_closed, torn, state })
+}
+
+/// Attempts that started and did not finish yet: never many, however long the journal.
+#[derive(Default)]
+struct Started {
+    open: Vec<Attempt>,
+    /// Step and number of those that finished.
+    ended: HashSet<(String, u32)>,
+}
+
+impl Started {
+    fn begin(&mut self, attempt: Attempt) {
+        if !self.ended.contains(&(attempt.step.clone(), attempt.attempt)) {
+            self.open.push(attempt);
+        }
+    }
+
+    fn end(&mut self, attempt: &Attempt) {
+        self.open.retain(|open| (&open.step, open.attempt) != (&attempt.step, attempt.attempt));
+        self.ended.insert((attempt.step.clone(), attempt.attempt));
+    }
+
+    /// Returns those that never finished, in order.
+    fn unfinished(self) -> impl Iterator<Item = Attempt> {
+        self.open.into_iter()
+    }
 }
 
 fn cancelled(attempt: Attempt) -> Attempt {

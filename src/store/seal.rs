@@ -80,8 +80,8 @@ impl Spool {
             }
             match spooled.read() {
                 Ok(content) if content.state != State::Running => {
-                    let own = content.records();
-                    if own.is_empty() {
+                    let mut own = content.records().peekable();
+                    if own.peek().is_none() {
                         // Nothing started in it: there is no row to keep it in.
                         files::remove(&spooled.path)?;
                         continue;
