@@ -140,6 +140,9 @@ impl Context {
 
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
+    if settings::asks_for_version() {
+        return terminal::version();
+    }
     let line = match Line::try_parse() {
         Ok(line) => line,
         // A hook that another version of meow wrote stops nothing.

@@ -217,6 +217,12 @@ pub fn for_hook() -> bool {
     env::args_os().nth(1).is_some_and(|first| first == "hook")
 }
 
+/// Returns whether the version is all that is asked for: then nothing else need be made ready.
+pub fn asks_for_version() -> bool {
+    let mut args = env::args_os().skip(1);
+    args.next().is_some_and(|first| first == "--version" || first == "-V") && args.next().is_none()
+}
+
 /// Returns every setting from the first that says something: flag, variable, repository, user.
 fn layers(
     flags: &Flags,

@@ -114,6 +114,13 @@ impl Terminal {
     }
 }
 
+/// Prints the version as clap prints it.
+pub(super) fn version() -> ExitCode {
+    // A reader that went away is success.
+    let _ = writeln!(io::stdout(), "meow {}", env!("CARGO_PKG_VERSION"));
+    ExitCode::SUCCESS
+}
+
 /// Prints what clap has to say; help and version go to stdout and are no error.
 pub(super) fn usage(usage: &clap::Error) -> ExitCode {
     let _ = usage.print();

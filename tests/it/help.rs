@@ -35,6 +35,14 @@ fn the_whole_help_is_one_file() {
 }
 
 #[test]
+fn the_version_is_what_the_declared_command_line_says() {
+    let space = Space::empty();
+    for flag in ["--version", "-V"] {
+        assert_eq!(space.meow_ok(&[flag]), command().render_version());
+    }
+}
+
+#[test]
 fn every_command_has_an_example_of_itself() {
     let all: BTreeMap<String, String> = commands().into_iter().map(|(words, _, examples)| (words, examples)).collect();
     // A command below another may stand in that one's examples.
