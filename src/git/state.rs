@@ -1,5 +1,7 @@
 //! The state of the sources at one moment: what an execution's record keeps of them.
 
+use std::thread::ScopedJoinHandle;
+
 use super::snapshot::{Snapshot, Work};
 use super::{Oid, Repository};
 use crate::error::Result;
@@ -37,9 +39,17 @@ impl Repository {
     /// may be absent, as in shallow and partial clones: they are absent then.
     pub fn state(&self) -> Result<State> {
         let commit = self.head()?;
-        let committed = commit.map(|commit| self.cleaned_tree(commit)).transpose()?;
-        let (tree, dirty, work) = if self.work_dir().is_some() {
-            match self.snapshot()? {
+        // What the commit says by itself is read while the files are looked at.
+        let aside = self.clone();
+        let (snapshot, (committed, patches)) = std::thread::scope(|scope| {
+            let snapshot = aside.work_dir().is_some().then(|| scope.spawn(move || aside.snapshot()));
+            let committed = commit.map(|commit| self.cleaned_tree(commit)).transpose();
+            let patches = commit.map(|commit| (self.patch_of(commit), self.patch_since(commit)));
+            (snapshot.map(ScopedJoinHandle::join), (committed, patches.unwrap_or_default()))
+        });
+        let committed = committed?;
+        let (tree, dirty, work) = if let Some(snapshot) = snapshot {
+            match snapshot.unwrap_or_else(|panic| std::panic::resume_unwind(panic))? {
                 Snapshot::Tree(tree, work) => {
                     let clean = committed.unwrap_or_else(|| Oid(gix::ObjectId::empty_tree(self.inner.object_hash())));
                     (Some(tree), tree != clean, (tree != clean).then_some(work))
@@ -54,8 +64,7 @@ impl Repository {
             (commit, Some(work)) => (self.patch_id_with(commit, commit, &work)?, self.work_since(commit, &work)),
             // What was not looked at in full is like no commit.
             (Some(_), None) if dirty => (None, None),
-            (Some(commit), None) => (self.patch_of(commit), self.patch_since(commit)),
-            (None, None) => (None, None),
+            (_, None) => patches,
         };
         Ok(State {
             commit,
