@@ -19,7 +19,7 @@ use super::terminal::Terminal;
 use super::trust::gate;
 use super::{Context, foresight, sandbox, workflows};
 use crate::error::{Error, Kind, Result};
-use crate::execute::{Event, ExecutionOutcome, Options, Shared, Stop, execute};
+use crate::execute::{Event, ExecutionOutcome, Listeners, Options, Shared, Stop, execute};
 use crate::git::Repository;
 use crate::plan::{Limits, Plan, PlannedStep, Selection, Skip, plan};
 use crate::record::{ExecutionId, PARTIAL};
@@ -221,10 +221,12 @@ fn perform(
     };
     let mut summary = Summary::new(plan, id);
     let mut stream = args.events.is_some().then(|| Stream::new(terminal, plan, id));
-    let outcome = execute(plan, &options, &context.settings.clock, &stop, &mut |events| {
+    let mut keep = |events: &[Event]| {
         if let Some(recording) = &mut recording {
             recording.see(events);
         }
+    };
+    let mut show = |events: &[Event]| {
         for event in events {
             summary.see(event);
             progress.see(event);
@@ -232,7 +234,9 @@ fn perform(
                 stream.see(event);
             }
         }
-    });
+    };
+    let listeners = Listeners { keep: &mut keep, show: &mut show };
+    let outcome = execute(plan, &options, &context.settings.clock, &stop, listeners);
     progress.end();
     if let Some(recording) = recording {
         recording.end(context);

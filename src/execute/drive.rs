@@ -5,6 +5,7 @@ mod confine;
 mod memory;
 mod running;
 mod slot;
+mod telling;
 mod undo;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -20,7 +21,7 @@ use super::launch::Launcher;
 use super::leash::Leash;
 use super::ledger::{self, Ledger, Use};
 use super::outlet::Outlets;
-use super::{Listener, Options, Stop};
+use super::{Listener, Listeners, Options, Stop};
 use crate::clock::Clock;
 use crate::plan::{Dispatcher, Plan, Start, StepIndex, Verdict};
 use running::Running;
@@ -51,7 +52,8 @@ pub(super) struct Drive<'a> {
     state: Mutex<State<'a>>,
     /// Rings when an attempt waits for a thread, and when there will be none any more.
     work: Condvar,
-    listen: Mutex<Listener<'a>>,
+    keep: Mutex<Listener<'a>>,
+    show: Mutex<Listener<'a>>,
 }
 
 /// What the threads share.
@@ -66,8 +68,10 @@ struct State<'a> {
     /// Threads that wait for an attempt.
     idle: usize,
     threads: usize,
-    /// What happened and was not told yet.
+    /// What happened and was not kept yet.
     events: Vec<Event>,
+    /// What was kept and not shown yet.
+    unshown: Vec<Event>,
     /// When the first thread will look again by itself.
     alarm: Option<Duration>,
     /// Steps that ran and passed, in the order of their ends.
@@ -97,7 +101,7 @@ impl<'a> Drive<'a> {
         options: &'a Options,
         clock: &'a Clock,
         stop: &'a Stop,
-        listen: Listener<'a>,
+        Listeners { keep, show }: Listeners<'a>,
     ) -> (Self, Receiver<Wake>) {
         let (wake, wakes) = mpsc::channel();
         stop.wake(wake.clone());
@@ -111,6 +115,7 @@ impl<'a> Drive<'a> {
             idle: 0,
             threads: 0,
             events: vec![Event::Started { at: clock.now() }],
+            unshown: Vec::new(),
             alarm: None,
             passed: plan.passed.clone(),
             pulls: 0,
@@ -130,7 +135,8 @@ impl<'a> Drive<'a> {
             wake,
             state: Mutex::new(state),
             work: Condvar::new(),
-            listen: Mutex::new(listen),
+            keep: Mutex::new(keep),
+            show: Mutex::new(show),
         };
         (drive, wakes)
     }
@@ -323,21 +329,6 @@ impl<'a> Drive<'a> {
             state.cancelled = true;
             state.dispatcher.finish(start.step, Verdict::Cancelled, self.since_began(now), 0.5);
             self.skipped(state, start.step, "stopped".to_owned());
-        }
-    }
-
-    /// Tells what happened, in order. Where another thread is telling, it tells this too.
-    fn tell(&self) {
-        while let Ok(mut listen) = self.listen.try_lock() {
-            let mut state = self.state();
-            let events = std::mem::take(&mut state.events);
-            if events.is_empty() {
-                // Let go before the state is: who adds an event after this can tell it.
-                drop(listen);
-                return;
-            }
-            drop(state);
-            listen(&events);
         }
     }
 

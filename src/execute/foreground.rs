@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::event::{Ending, Usage};
-use super::process::{io_bytes, wait4};
+use super::process::{Account, wait4};
 
 /// What is different for the command from what meow was started with.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,7 +64,7 @@ pub fn foreground(command: &[OsString], directory: &Path, around: Around<'_>) ->
         while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
         handle.close();
     });
-    let (read_bytes, written_bytes) = io_bytes(pid);
+    let (read_bytes, written_bytes) = Account::of(pid).bytes();
     let (ending, usage) = wait4(pid)?;
     Ok((ending, Usage { read_bytes, written_bytes, ..usage }))
 }

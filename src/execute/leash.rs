@@ -3,6 +3,8 @@
 //! Linux only: a process whose parent dies becomes a child of the nearest subreaper above it (prctl(2)), so nothing that
 //! a step starts gets away by forking twice, by a session or a group of its own, or by becoming another program.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +23,8 @@ pub(super) struct Leash {
     execution: String,
     /// One hunts at a time: an orphan's id stays its own until it is reaped here.
     before: Mutex<Vec<Pid>>,
-    list: String,
+    /// Stays open: it is read after every step, and looking a path up below `/proc` is the dear part of that.
+    list: Option<File>,
 }
 
 impl Leash {
@@ -32,7 +35,7 @@ impl Leash {
         let _ = rustix::process::set_child_subreaper(Some(getpid()));
         let own = getpid().as_raw_nonzero();
         // Orphans become children of the first thread; steps are children of the threads that started them.
-        let list = format!("/proc/{own}/task/{own}/children");
+        let list = File::open(format!("/proc/{own}/task/{own}/children")).ok();
         let leash = Self { execution: format!("MEOW_EXECUTION={execution}"), before: Mutex::default(), list };
         let before = leash.children().into_iter().collect();
         *leash.lock() = before;
@@ -90,8 +93,16 @@ impl Leash {
     }
 
     fn children(&self) -> Vec<Pid> {
-        let text = std::fs::read_to_string(&self.list).unwrap_or_default();
-        text.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
+        let Some(list) = &self.list else { return Vec::new() };
+        let (mut text, mut length) = (vec![0; 256], 0);
+        while let Ok(more @ 1..) = list.read_at(&mut text[length..], length as u64) {
+            length += more;
+            if length == text.len() {
+                text.resize(2 * length, 0);
+            }
+        }
+        let text = text[..length].split(u8::is_ascii_whitespace);
+        text.filter_map(|pid| Pid::from_raw(std::str::from_utf8(pid).ok()?.parse().ok()?)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Pid>> {

@@ -67,6 +67,20 @@ pub type Ask = Arc<dyn Fn(&Step) -> bool + Send + Sync>;
 /// Hears what happened since it was last called.
 pub type Listener<'a> = &'a mut (dyn FnMut(&[Event]) + Send);
 
+/// Who hears what happens.
+pub struct Listeners<'a> {
+    /// Hears it first: no process starts before its start was heard here.
+    pub keep: Listener<'a>,
+    /// Hears it once there is time.
+    pub show: Listener<'a>,
+}
+
+impl std::fmt::Debug for Listeners<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listeners").finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
@@ -76,9 +90,10 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// Executes a plan to its end and tells `listen` what happens, in order and on whatever thread has time; a failed step is
-/// an event, never an error.
-pub fn execute(plan: &Plan, options: &Options, clock: &Clock, stop: &Stop, listen: Listener) -> ExecutionOutcome {
-    let (drive, wakes) = drive::Drive::new(plan, options, clock, stop, listen);
+/// Executes a plan to its end and tells `listeners` what happens, in order and on whatever thread has time; a failed step
+/// is an event, never an error.
+pub fn execute(plan: &Plan, options: &Options, clock: &Clock, stop: &Stop, listeners: Listeners) -> ExecutionOutcome {
+    let Listeners { keep, show } = listeners;
+    let (drive, wakes) = drive::Drive::new(plan, options, clock, stop, Listeners { keep, show });
     drive.drive(&wakes)
 }

@@ -1,6 +1,8 @@
 //! One process of a step in a process group of its own: signals, end, and exact usage.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
@@ -70,10 +72,10 @@ impl Process {
         })
     }
 
-    /// Ends what is left of the group, and returns how the process ended and what it used. To be called once it has
-    /// ended.
-    pub(super) fn reap(self) -> (Ending, Usage) {
-        let (read_bytes, written_bytes) = io_bytes(self.pid);
+    /// Ends what is left of the group, and returns how the process ended and what it used, with what its `account` says.
+    /// To be called once it has ended.
+    pub(super) fn reap(self, account: &Account) -> (Ending, Usage) {
+        let (read_bytes, written_bytes) = account.bytes();
         self.signal(Signal::KILL);
         match wait4(self.pid) {
             Ok((ending, usage)) => (ending, Usage { read_bytes, written_bytes, ..usage }),
@@ -82,15 +84,26 @@ impl Process {
     }
 }
 
-/// Reads `rchar` and `wchar` of a zombie, its reaped children included (proc(5)); absent off Linux.
-pub(super) fn io_bytes(pid: Pid) -> (Option<u64>, Option<u64>) {
-    // Seven short lines; a buffer of its own size saves asking how long the file is.
-    let mut bytes = [0; 512];
-    let file = std::fs::File::open(format!("/proc/{}/io", pid.as_raw_nonzero()));
-    let length = file.and_then(|mut file| file.read(&mut bytes)).unwrap_or_default();
-    let text = std::str::from_utf8(&bytes[..length]).unwrap_or_default();
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    (field("rchar:"), field("wchar:"))
+/// The kernel's account of what a process reads and writes (proc(5), `io`); empty off Linux.
+#[derive(Debug)]
+pub(super) struct Account(Option<File>);
+
+impl Account {
+    /// Opens the account of a process that is not reaped. Best while it runs: finding it takes longer than reading it,
+    /// and nobody waits for that then.
+    pub(super) fn of(pid: Pid) -> Self {
+        Self(File::open(format!("/proc/{}/io", pid.as_raw_nonzero())).ok())
+    }
+
+    /// Returns the bytes read and written so far, those of reaped children included.
+    pub(super) fn bytes(&self) -> (Option<u64>, Option<u64>) {
+        // Seven short lines; a buffer of its own size saves asking how long the file is.
+        let mut bytes = [0; 512];
+        let length = self.0.as_ref().and_then(|file| file.read_at(&mut bytes, 0).ok()).unwrap_or_default();
+        let text = std::str::from_utf8(&bytes[..length]).unwrap_or_default();
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        (field("rchar:"), field("wchar:"))
+    }
 }
 
 /// Reaps a process. The peak memory is that of its largest process; absent where it is not above meow's own, since

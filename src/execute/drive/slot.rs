@@ -12,7 +12,7 @@ use super::{Drive, End, Running, State, confine};
 use crate::execute::event::{Ending, Event, Usage};
 use crate::execute::metrics;
 use crate::execute::outlet::Outlet;
-use crate::execute::process::Process;
+use crate::execute::process::{Account, Process};
 use crate::execute::spawn::Place;
 use crate::plan::{Start, StepIndex};
 
@@ -91,7 +91,7 @@ impl Drive<'_> {
         };
         // What ended and what starts is in the journal before the process is there: an execution that is killed knows
         // what it began.
-        self.tell();
+        self.keep();
         let process = match self.launch(start.step, &start.attempt.to_string(), command, exit) {
             Ok(process) => process,
             Err(reason) => return Ending::NotStarted { reason }.into(),
@@ -99,8 +99,11 @@ impl Drive<'_> {
         if let Some(running) = self.state().running.get_mut(&start.slot) {
             running.attach(process);
         }
+        // While it runs there is time.
+        let account = Account::of(process.id());
+        self.show();
         process.wait();
-        let (ending, usage) = self.reap(start.slot, process, exit);
+        let (ending, usage) = self.reap(start.slot, process, &account, exit);
         let alone = self.state().running.len() == 1;
         let step = &self.plan.steps[start.step.at()].step;
         self.leash.end(&step.id, start.attempt, alone, self.clock);
@@ -143,7 +146,7 @@ impl Drive<'_> {
     }
 
     /// Ends what is left of an attempt whose first process has ended; returns how that ended and what it used.
-    fn reap(&self, slot: u32, process: Process, exit: &Exit) -> (Ending, Usage) {
+    fn reap(&self, slot: u32, process: Process, account: &Account, exit: &Exit) -> (Ending, Usage) {
         let has_grace = |state: &mut State| {
             state.running.get_mut(&slot).is_some_and(|running| {
                 running.leader_ended = true;
@@ -158,7 +161,7 @@ impl Drive<'_> {
             let running = state.running.get_mut(&slot);
             running.map_or((None, 0), |running| (running.detach(), running.memory.peak))
         };
-        let (ending, mut usage) = process.reap();
+        let (ending, mut usage) = process.reap(account);
         usage.peak_memory_bytes = usage.peak_memory_bytes.max(Some(peak).filter(|peak| *peak > 0));
         if let Some(outlet) = &exit.outlet {
             outlet.finish(&|error| self.lose(error));

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::{Drive, Wake};
 use crate::execute::event::{Ending, Event};
-use crate::execute::process::Process;
+use crate::execute::process::{Account, Process};
 use crate::plan::StepIndex;
 
 impl Drive<'_> {
@@ -55,7 +55,7 @@ impl Drive<'_> {
                 }
             }
         });
-        process.reap().0
+        process.reap(&Account::of(process.id())).0
     }
 
     fn undone(&self, step: StepIndex, duration_ms: f64, ending: Ending) {
