@@ -11,14 +11,15 @@ use super::{Context, workflows};
 use crate::error::Result;
 use crate::learn::insight::NAMES;
 use crate::learn::{self, Insight};
-use crate::report;
+use crate::report::{self, Extent};
 use crate::scan::History;
 use crate::workflow::Workflow;
 
 /// Show what is noteworthy: anomalies, changes, habits that cost and habits that pay
 ///
 /// Patterns and anomalies are told only where they survive a test; over all tests of a page at most one in fifty of what
-/// is told is wrong. A history without any effect shows nothing.
+/// is told is wrong. A history without any effect shows nothing. What costs or saves most time a week stands first; JSON
+/// holds everything.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  meow insights\n  meow insights --since 7d --type anomaly\n  \
     meow insights ~/src --format html -o insights.html")]
@@ -32,6 +33,9 @@ pub struct Args {
     /// Only insights of this kind or name
     #[arg(long = "type", value_name = "TYPE", value_parser = PossibleValuesParser::new(NAMES))]
     only: Option<String>,
+    /// Show all of them, not only those worth most
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     delivery: Delivery,
 }
@@ -44,7 +48,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let (history, found) = found(&args.paths, context)?;
     let since = args.since.map(|since| since.start_ms(context));
     let page = report::insights(&found, history.executions.len(), args.only.as_deref(), since);
-    args.delivery.put(&page, &page.document(), context)?;
+    let extent = if args.all { Extent::All } else { Extent::Top };
+    args.delivery.put(&page, &page.document(extent), context)?;
     Ok(0)
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::scan::{History, Name};
 
 /// A start later than this after the last need is a wait for a slot or a lock, in milliseconds.
-const WAIT_MS: f64 = 10.0;
+pub(crate) const WAIT_MS: f64 = 10.0;
 
 /// One execution's attempts with what each of them waited for.
 ///

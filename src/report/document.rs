@@ -68,9 +68,14 @@ impl Document {
 impl Table {
     /// Returns an empty table with these columns; a title that starts with `>` is of a column of numbers.
     pub fn new(titles: &[&str]) -> Self {
+        Self::of(titles)
+    }
+
+    /// Returns the same for titles that are put together.
+    pub fn of(titles: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let column =
-            |title: &&str| Column { title: vec![words(title.trim_start_matches('>'))], right: title.starts_with('>') };
-        Self { columns: titles.iter().map(column).collect(), rows: Vec::new() }
+            |title: &str| Column { title: vec![words(title.trim_start_matches('>'))], right: title.starts_with('>') };
+        Self { columns: titles.into_iter().map(|title| column(title.as_ref())).collect(), rows: Vec::new() }
     }
 
     /// Adds a row of one-piece cells.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::learn::Insight;
 use crate::learn::insight::{Certainty, Finding, Kind};
 
-/// The page: insights, latest first.
+/// The page: insights, most worth first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Insights {
     /// The version of this form.
@@ -35,6 +35,9 @@ pub struct Told {
     pub step: Option<String>,
     /// What was found, in a sentence; names stand between backticks.
     pub sentence: String,
+    /// The time that it costs a week, in milliseconds, below zero where it saves that; absent where none can be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weekly_ms: Option<f64>,
     /// The numbers behind it: times in milliseconds, memory in bytes, shares from 0 to 1.
     pub facts: Finding,
     /// How sure it is.
@@ -45,6 +48,9 @@ pub struct Told {
     pub n: u64,
     /// Executions that prove it, latest first, at most ten.
     pub evidence: Vec<String>,
+    /// Of a change: other changes of the workflow that may have come with it, most worth first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<Told>,
 }
 
 /// Returns the page of insights about `executions` executions, of one kind or name and from a moment on where these are given.
@@ -52,13 +58,18 @@ pub fn insights(found: &[Insight], executions: usize, only: Option<&str>, since_
     let wanted = |insight: &&Insight| {
         let kind = insight.finding.kind();
         only.is_none_or(|only| only == insight.finding.name() || only == kind.words().replace(' ', "-"))
-            && since_ms.is_none_or(|since| insight.at_ms >= since)
+            && since_ms.is_none_or(|since| insight.at_ms.max(latest(&insight.with)) >= since)
     };
     Insights {
         schema_version: 1,
         executions: executions as u64,
         insights: found.iter().filter(wanted).map(told).collect(),
     }
+}
+
+/// Returns when the latest of some insights was; the beginning of time without any.
+fn latest(insights: &[Insight]) -> i64 {
+    insights.iter().map(|insight| insight.at_ms).max().unwrap_or(i64::MIN)
 }
 
 fn told(insight: &Insight) -> Told {
@@ -70,10 +81,12 @@ fn told(insight: &Insight) -> Told {
         workflow: insight.workflow.clone(),
         step: insight.step.clone(),
         sentence: super::words::sentence(insight),
+        weekly_ms: insight.weekly_ms,
         facts: insight.finding.clone(),
         certainty: insight.certainty,
         sure: super::words::sure(insight),
         n: insight.n,
         evidence: insight.evidence.clone(),
+        with: insight.with.iter().map(told).collect(),
     }
 }

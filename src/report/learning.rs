@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::insights::{Insights, insights};
-use super::losses;
+use super::losses::{self, CAUSES};
 use crate::learn::{Health, Insight, median};
 use crate::record::Outcome;
 use crate::scan::History;
@@ -50,7 +50,7 @@ pub struct LearningReport {
 /// Time lost a week for one cause: ends of the causes add up to the ends of the whole.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cause {
-    /// `failed`, `retried`, `waiting`, `queued`, or `all`.
+    /// One of [`CAUSES`], or `all`.
     pub cause: &'static str,
     /// Its share of the 5 % quantile of the whole.
     pub low_ms: f64,
@@ -135,18 +135,17 @@ fn lost(history: &History, from_ms: i64, days: u32) -> Vec<Cause> {
     let day = |at: usize| (started[at] - from_ms).div_euclid(DAY_MS);
     let found: BTreeSet<i64> = (0..started.len()).map(day).collect();
     let of_day = |wanted: &i64| {
-        losses::tally(history, |at| day(at) == *wanted).values().fold([0.0; 4], |sum, tally| {
-            let lost = &tally.lost;
-            let parts = [lost.failed_ms, lost.retried_ms, lost.waiting_ms, lost.queued_ms];
+        losses::tally(history, |at| day(at) == *wanted).values().fold([0.0; 6], |sum, tally| {
+            let parts = tally.lost.parts();
             std::array::from_fn(|place| sum[place] + parts[place])
         })
     };
     let count = usize::try_from(days.max(1)).unwrap_or(1);
-    let mut spans: Vec<[f64; 4]> = found.iter().map(of_day).take(count).collect();
-    spans.resize(count, [0.0; 4]);
+    let mut spans: Vec<[f64; 6]> = found.iter().map(of_day).take(count).collect();
+    spans.resize(count, [0.0; 6]);
     let weekly = WEEK_DAYS / f64::from(days.max(1));
-    let sum = |spans: &mut dyn Iterator<Item = [f64; 4]>| {
-        spans.fold([0.0; 4], |sum, day| std::array::from_fn(|place| sum[place] + day[place] * weekly))
+    let sum = |spans: &mut dyn Iterator<Item = [f64; 6]>| {
+        spans.fold([0.0; 6], |sum, day| std::array::from_fn(|place| sum[place] + day[place] * weekly))
     };
     let mean = sum(&mut spans.iter().copied());
     let mut bits = 0x6d65_6f77_u64;
@@ -154,21 +153,21 @@ fn lost(history: &History, from_ms: i64, days: u32) -> Vec<Cause> {
         bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         spans[usize::try_from(bits >> 33).unwrap_or(0) % count]
     };
-    let mut replicates: Vec<[f64; 4]> =
+    let mut replicates: Vec<[f64; 6]> =
         (0..REPLICATES).map(|_| sum(&mut (0..count).map(|_| draw()).collect::<Vec<_>>().into_iter())).collect();
     replicates.sort_by(|a, b| a.iter().sum::<f64>().total_cmp(&b.iter().sum()));
     let end = |percent: usize| {
         let near = &replicates[REPLICATES * (percent - 2) / 100..REPLICATES * (percent + 2) / 100];
         #[expect(clippy::cast_precision_loss, reason = "forty of them")]
         let share = 1.0 / near.len() as f64;
-        near.iter().fold([0.0; 4], |sum, one| std::array::from_fn(|place| sum[place] + one[place] * share))
+        near.iter().fold([0.0; 6], |sum, one| std::array::from_fn(|place| sum[place] + one[place] * share))
     };
     let (low, high) = (end(5), end(95));
-    let causes = ["failed", "retried", "waiting", "queued"].into_iter().enumerate();
+    let causes = CAUSES.into_iter().enumerate();
     let mut told: Vec<Cause> = causes
         .map(|(place, cause)| Cause { cause, low_ms: low[place], mean_ms: mean[place], high_ms: high[place] })
         .collect();
-    let whole = |of: [f64; 4]| of.iter().sum();
+    let whole = |of: [f64; 6]| of.iter().sum();
     told.push(Cause { cause: "all", low_ms: whole(low), mean_ms: whole(mean), high_ms: whole(high) });
     told
 }

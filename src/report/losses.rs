@@ -1,4 +1,4 @@
-//! Where time is lost, over many repositories: failed work, retries, queueing and waiting, a week.
+//! Where time is lost, over many repositories: failed and stopped work, retries, queueing and waiting, a week.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -60,15 +60,22 @@ pub struct StepLoss {
 /// Time lost, in milliseconds a week.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Loss {
-    /// Attempts that failed and ended their step.
+    /// Attempts that failed by themselves and ended their step.
     pub failed_ms: f64,
-    /// Attempts that failed and were tried again.
+    /// Attempts that meow stopped at their time limit.
+    pub timed_out_ms: f64,
+    /// Attempts that were stopped from outside.
+    pub cancelled_ms: f64,
+    /// Attempts that failed by themselves and were tried again.
     pub retried_ms: f64,
     /// Between a failed attempt and the next one.
     pub waiting_ms: f64,
     /// Ready to start, but without a free slot.
     pub queued_ms: f64,
 }
+
+/// Why time is lost, each minute for one cause only.
+pub const CAUSES: [&str; 6] = ["failed", "timed out", "cancelled", "retried", "waiting", "queued"];
 
 /// A recommendation in one line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -99,11 +106,18 @@ pub struct Skipped {
 impl Loss {
     /// Returns everything together.
     pub fn total_ms(&self) -> f64 {
-        self.failed_ms + self.retried_ms + self.waiting_ms + self.queued_ms
+        self.parts().iter().sum()
+    }
+
+    /// Returns the time by cause, in the order of [`CAUSES`].
+    pub const fn parts(&self) -> [f64; 6] {
+        [self.failed_ms, self.timed_out_ms, self.cancelled_ms, self.retried_ms, self.waiting_ms, self.queued_ms]
     }
 
     pub(super) fn add(&mut self, other: &Self, share: f64) {
         self.failed_ms += other.failed_ms * share;
+        self.timed_out_ms += other.timed_out_ms * share;
+        self.cancelled_ms += other.cancelled_ms * share;
         self.retried_ms += other.retried_ms * share;
         self.waiting_ms += other.waiting_ms * share;
         self.queued_ms += other.queued_ms * share;
@@ -185,8 +199,6 @@ pub(super) struct Tally {
     pub failed: u64,
     /// The time of attempts that passed, in milliseconds.
     pub passed_ms: f64,
-    /// The time of attempts that were stopped from outside, in milliseconds.
-    pub cancelled_ms: f64,
     /// What was lost, in milliseconds.
     pub lost: Loss,
 }
@@ -210,12 +222,13 @@ pub(super) fn tally(history: &History, wanted: impl Fn(usize) -> bool) -> BTreeM
         let spent = known(attempts.duration_ms[index]);
         match attempts.outcome[index] {
             Outcome::Passed => tally.passed_ms += spent,
+            Outcome::Failed if attempts.timed_out[index] => tally.lost.timed_out_ms += spent,
             Outcome::Failed => tally.lost.failed_ms += spent,
-            Outcome::Cancelled => tally.cancelled_ms += spent,
+            Outcome::Cancelled => tally.lost.cancelled_ms += spent,
         }
         if let Some(earlier) = before.insert((attempts.execution[index], attempts.step[index]), index) {
             let earlier_ms = known(attempts.duration_ms[earlier]);
-            if attempts.outcome[earlier] == Outcome::Failed {
+            if attempts.outcome[earlier] == Outcome::Failed && !attempts.timed_out[earlier] {
                 tally.lost.failed_ms -= earlier_ms;
                 tally.lost.retried_ms += earlier_ms;
             }

@@ -37,7 +37,7 @@ pub use series::Accepted;
 pub use sides::{Found, Landmarks, Side, Sources, by_source, by_week};
 pub use text::text;
 pub use trace::trace;
-pub use words::far_outside;
+pub use words::{Extent, far_outside};
 
 pub use crate::recommend::words as format;
 use serde::Serialize;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use meow::learn::insight::Measure;
+use meow::learn::insight::{Finding, Measure, slot_uses};
 use meow::learn::{Insight, State, Verdict, insights, learn, trends};
 use meow::recommend::recommend;
 use meow::record::{Attempt, Digest, Execution, Outcome, PARTIAL, Record};
+use meow::report::{self, Extent};
 use meow::scan::History;
 use meow::workflow::{Dialect, Source, Workflow, parse};
 
@@ -40,7 +41,7 @@ fn ordinary() -> Shape {
 }
 
 /// Changes every execution with its attempts.
-fn edit(records: &[Record], mut change: impl FnMut(&mut Execution, &mut Vec<Attempt>)) -> Vec<Record> {
+pub fn edit(records: &[Record], mut change: impl FnMut(&mut Execution, &mut Vec<Attempt>)) -> Vec<Record> {
     let mut edited = Vec::new();
     for records in records.chunk_by(|a, b| a.execution.id == b.execution.id) {
         let mut execution = (*records[0].execution).clone();
@@ -319,6 +320,136 @@ fn what_holds_up_the_others_is_found() {
         shape.slots = 1;
         history(&shape, draw)
     });
+}
+
+/// Returns a workflow file in which `test` and `lint` share a lock.
+fn locked() -> BTreeMap<String, Workflow> {
+    let text = "formula = \"ci\"\n[[steps]]\nid = \"test\"\nrun = \"true\"\nlocks = [\"target\"]\n[[steps]]\nid = \"lint\"\nrun = \"true\"\nlocks = [\"target\"]\n";
+    let source = Source { file: "ci.toml".into(), dialect: Dialect::Own, bytes: text.as_bytes().to_vec() };
+    let workflow = parse(&source, &mut |name, _| panic!("{name} is asked for"));
+    let workflow = workflow.and_then(|definition| definition.fill(&BTreeMap::new())).expect("a workflow");
+    BTreeMap::from([("ci".to_owned(), workflow)])
+}
+
+/// Makes `lint` start only when `test` has ended.
+fn one_after_the_other(records: &[Record]) -> Vec<Record> {
+    edit(records, |execution, attempts| {
+        let test = attempts.iter().find(|one| one.step == "test").cloned();
+        if let (Some(test), Some(lint)) = (test, attempts.iter_mut().find(|one| one.step == "lint")) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "milliseconds of one execution"
+            )]
+            let took = test.duration_ms.unwrap_or(0.0) as u64;
+            lint.started_ms = test.started_ms + took + 1;
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds of one execution")]
+            let end = lint.started_ms as f64 + lint.duration_ms.unwrap_or(0.0);
+            execution.duration_ms = execution.duration_ms.map(|all| all.max(end));
+        }
+    })
+}
+
+#[test]
+fn the_time_of_slots_adds_up_and_says_why_they_were_idle() {
+    for seed in 0..40 {
+        let mut draw = Draw::new(700 + seed);
+        let shape = Shape { slots: draw.one(&[1, 2, 3, 8]), executions: 30, ..ordinary() };
+        let records = retried(&history(&shape, &mut draw), "test", 0.3, 0.2, &mut Draw::new(seed));
+        let records = if seed % 2 == 0 { one_after_the_other(&records) } else { records };
+        let known = slot_uses(&History::from_records("project", &records), &locked());
+        assert_eq!(known.len(), 1);
+        let used = &known[0];
+        let idle = used.unready_ms + used.backoff_ms + used.locks_ms + used.memory_ms + used.processors_ms;
+        let parts = used.worked_ms + idle + used.other_ms;
+        assert!((parts - used.slot_ms).abs() < 1e-6 * used.slot_ms, "{used:?}");
+        let wide = shape.slots >= 3;
+        assert!(used.retried_ms > 0.0 && (used.backoff_ms > 0.0 || !wide), "{used:?}");
+        assert!(used.locks_ms > 1_000.0 || seed % 2 == 1 || shape.slots == 1, "{used:?}");
+        let unlocked = &slot_uses(&History::from_records("project", &records), &none())[0];
+        assert!(unlocked.locks_ms == 0.0 && (unlocked.held_ms() - used.held_ms()).abs() < 1e-3, "{used:?}");
+        assert!(used.queued_ms < 1.0 || shape.slots < 8, "{used:?}");
+        assert!(used.queued_ms > 1.0 || shape.slots > 1, "{used:?}");
+    }
+}
+
+#[test]
+fn slots_that_are_idle_though_a_step_is_ready_are_found() {
+    found("idle-slots", None, &["fails-late"], &locked(), |draw| {
+        let shape = Shape { slots: 2, ..ordinary() };
+        one_after_the_other(&history(&shape, draw))
+    });
+}
+
+#[test]
+fn queueing_says_how_many_slots_are_enough() {
+    let shape = Shape { slots: 1, machines: vec![("linux-x86_64-8c-16g", 1.0)], ..ordinary() };
+    let said = told(&history(&shape, &mut Draw::new(5_000)), &none());
+    let Some(Finding::Queueing { capacity: Some(known), .. }) =
+        said.iter().map(|one| &one.finding).find(|finding| finding.name() == "queueing")
+    else {
+        panic!("{said:#?}")
+    };
+    // After the build three equal steps run side by side.
+    assert_eq!((known.slots, known.enough), (1, 3), "{known:?}");
+    assert!(known.enough_p90_ms < 0.7 * known.p90_ms && known.saved_ms > 60_000.0, "{known:?}");
+}
+
+#[test]
+fn changes_of_one_moment_are_one_insight_and_the_costly_come_first() {
+    let records = history(&Shape { executions: 200, ..ordinary() }, &mut Draw::new(77));
+    let ids: Vec<_> = records.chunk_by(|a, b| a.execution.id == b.execution.id).map(|of| of[0].execution.id).collect();
+    let (middle, late) = (ids[100], ids[160]);
+    let (mut after, mut last) = (false, false);
+    let records = edit(&records, |execution, attempts| {
+        after |= execution.id == middle;
+        last |= execution.id == late;
+        for one in attempts.iter_mut() {
+            let factor = match one.step.as_str() {
+                "test" if after => 3.0,
+                "lint" if after => 1.6,
+                "docs" if last => 0.5,
+                _ => 1.0,
+            };
+            one.duration_ms = one.duration_ms.map(|ms| ms * factor);
+        }
+    });
+    let said = told(&records, &none());
+    let changes: Vec<&Insight> = said.iter().filter(|one| one.finding.name() == "changed").collect();
+    let steps = |one: &Insight| one.step.clone().expect("a step");
+    assert_eq!(changes.iter().map(|one| steps(one)).collect::<Vec<_>>(), ["test", "docs"], "{changes:#?}");
+    assert_eq!(changes[0].with.iter().map(steps).collect::<Vec<_>>(), ["lint"], "{changes:#?}");
+    assert!(changes[0].weekly_ms > Some(0.0) && changes[1].weekly_ms < Some(0.0), "{changes:#?}");
+    assert!(said.windows(2).all(|pair| pair[0].worth() >= pair[1].worth()), "{said:#?}");
+}
+
+#[test]
+fn what_is_not_shown_is_counted() {
+    let records: Vec<Record> = (0..8)
+        .flat_map(|place| {
+            let draw = &mut Draw::new(100 + place);
+            let shape = Shape { executions: 80, ..ordinary() };
+            let mut at = 0;
+            edit(&history(&shape, draw), |execution, attempts| {
+                at += 1;
+                execution.workflow = format!("ci-{place}");
+                let factor = if at > 40 { 2.0 } else { 1.0 };
+                for one in attempts.iter_mut() {
+                    one.duration_ms = one.duration_ms.map(|ms| ms * factor);
+                }
+            })
+        })
+        .collect();
+    let history = History::from_records("project", &records);
+    let found = insights(&history, &trends(&history), &none());
+    let page = report::insights(&found, history.executions.len(), Some("changed"), None);
+    let (top, all) = (report::text(&page.document(Extent::Top)), report::text(&page.document(Extent::All)));
+    let told = |text: &str| text.matches(" changed: ").count();
+    let every: usize = page.insights.iter().map(|one| 1 + one.with.len()).sum();
+    assert!(page.insights.len() > 5, "{top}");
+    assert_eq!((told(&top), told(&all)), (5, every), "{top}\n{all}");
+    let left: usize = page.insights.iter().skip(5).map(|one| 1 + one.with.len()).sum();
+    assert!(top.contains(&format!("{left} more: meow insights --all")) && !all.contains("--all"), "{top}");
 }
 
 #[test]

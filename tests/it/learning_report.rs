@@ -1,8 +1,9 @@
 //! The learning report: intervals that add up, the same numbers in all forms, and health whose parts make its score.
 
 use meow::learn::{State, health, insights, learn, trends};
+use meow::record::Outcome;
 use meow::report::format::duration;
-use meow::report::{self, LearningReport, learning_report};
+use meow::report::{self, LearningReport, learning_report, losses};
 use meow::scan::History;
 
 use crate::golden::golden;
@@ -74,4 +75,43 @@ fn health_is_its_parts_by_weight() {
         let score = 100.0 * known.iter().map(|(part, weight)| part * weight).sum::<f64>() / all;
         assert!((score - health.score).abs() <= 0.05 + 1e-9, "{health:?}");
     }
+}
+
+#[test]
+fn each_lost_minute_has_one_cause() {
+    let shape = Shape {
+        steps: vec![Made {
+            id: "test".into(),
+            needs: vec![],
+            median_ms: 60_000.0,
+            broken_trees: 0.1,
+            flaky: 0.0,
+            hangs: 0.2,
+        }],
+        executions: 100,
+        sigma: 0.2,
+        machines: vec![("linux-x86_64-2c-16g", 1.0)],
+        slots: 1,
+        repeats: (0.1, 0.5),
+        every_minutes: 300.0,
+    };
+    let mut records = history(&shape, &mut Draw::new(5));
+    let mut expected = [0.0; 3];
+    for (place, record) in records.iter_mut().enumerate() {
+        let attempt = &mut record.attempt;
+        let cause = match attempt.outcome {
+            Outcome::Passed => continue,
+            Outcome::Cancelled => 2,
+            Outcome::Failed => usize::from(place % 2 == 0),
+        };
+        attempt.timed_out = cause == 1;
+        expected[cause] += attempt.duration_ms.expect("it ran");
+    }
+    assert!(expected.iter().all(|ms| *ms > 0.0), "{expected:?}");
+    let page = losses(&History::from_records("project", &records), &[]);
+    let lost = page.repositories[0].lost;
+    for (ms, expected) in [lost.failed_ms, lost.timed_out_ms, lost.cancelled_ms].into_iter().zip(expected) {
+        assert!((ms * page.weeks - expected).abs() < 1e-6 * expected, "{lost:?} {expected}");
+    }
+    assert_eq!((lost.retried_ms, lost.waiting_ms), (0.0, 0.0));
 }

@@ -4,14 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use meow::record::Predicted;
 use serde_json::{Map, Value, json};
 
 use crate::anomalies::steady;
 use crate::decisions::{project, verified};
 use crate::golden::golden;
+use crate::insight::edit;
 use crate::json::wrong;
 use crate::learn::{chain, remembers};
-use crate::null::{Draw, history};
+use crate::null::{Draw, Made, history};
 use crate::space::Space;
 
 /// Keys whose objects are maps: names of a project's own stand there.
@@ -48,7 +50,7 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
         };
         found.entry(name).or_default().extend(values);
     };
-    for space in [Space::repository(), lived(1), lived(2), project().0, verified(), worked(), branched()] {
+    for space in [Space::repository(), lived(1), lived(2), project().0, verified(), worked(), branched(), changed()] {
         see(&space, "analysis", &["analyze", "--json"]);
         see(&space, "insights", &["insights", "--json"]);
         see(&space, "learning-report", &["learning-report", "--days", "60", "--json"]);
@@ -160,6 +162,25 @@ fn lived(seed: u64) -> Space {
     space.git(&["add", "."]);
     space.git(&["commit", "--quiet", "--message=more"]);
     space
+}
+
+/// Returns a project with one slot for four steps, three of which became slower at one time, as nothing had predicted.
+fn changed() -> Space {
+    let mut shape = chain(120, 0.2, 0.0, 0.0);
+    shape.slots = 1;
+    for id in ["lint", "docs"] {
+        shape.steps.push(Made { id: id.into(), ..shape.steps[1].clone() });
+    }
+    let mut at = 0;
+    let records = edit(&history(&shape, &mut Draw::new(31)), |_, attempts| {
+        at += 1;
+        for (place, attempt) in attempts.iter_mut().enumerate() {
+            attempt.predicted = Some(Predicted { p10_ms: 5e3, p50_ms: 6e3, p90_ms: 7e3, failure: 0.1 });
+            let factor = if at > 60 && place > 0 { 3.0 } else { 1.0 };
+            attempt.duration_ms = attempt.duration_ms.map(|ms| ms * factor);
+        }
+    });
+    remembers("changed", &records)
 }
 
 /// Returns a project in which workflows really ran, one step failed, and one recommendation is applied.

@@ -3,20 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::Finding;
+use super::idle::FULL;
 use super::view::{Candidate, View};
 use crate::learn::again::memory_bytes;
-use crate::learn::median;
 use crate::learn::statistics::fisher;
-
-/// A machine is full where the usual peaks of what runs at once take more than this share of its memory.
-const FULL: f64 = 0.9;
 
 /// Attempts on a full machine, and others, at least.
 const FEW: usize = 5;
 
 pub(super) fn search(view: &View, candidates: &mut Vec<Candidate>) {
-    let usual: BTreeMap<&str, f64> =
-        view.steps.iter().filter_map(|(step, rows)| Some((*step, peak(view, rows)?))).collect();
+    let usual = view.usual_peaks();
     // Whether the machine was full while an attempt ran.
     let mut full: BTreeMap<usize, bool> = BTreeMap::new();
     for at in view.executions.iter().copied() {
@@ -41,12 +37,6 @@ pub(super) fn search(view: &View, candidates: &mut Vec<Candidate>) {
         let finding = Finding::MemoryCollision { crowded_failed, crowded, free_failed, free };
         candidates.push(Candidate::tested(Some(step), p_value, crowded + free, Some((finding, proof))));
     }
-}
-
-/// Returns a step's usual peak.
-fn peak(view: &View, rows: &[usize]) -> Option<f64> {
-    let peaks: Vec<f64> = rows.iter().map(|row| view.history.attempts.peak_memory_bytes[*row]).collect();
-    median(&peaks.into_iter().filter(|peak| peak.is_finite()).collect::<Vec<_>>())
 }
 
 /// Says of each attempt of an execution that ran beside others whether the usual peaks filled the memory at one time.

@@ -1,15 +1,11 @@
 //! Rules about failures: a step that only fails, failures that come late, and failures that come soon.
 
-use std::collections::BTreeSet;
-
 use super::Finding;
 use super::view::{Candidate, View};
-use crate::learn::beta::{above, odds};
+use crate::learn::beta::above;
 use crate::learn::median;
+use crate::learn::red::{self, Red};
 use crate::record::Outcome;
-
-/// Executions in a row that failed, and different trees among them, at least.
-const RED: (usize, usize) = (5, 2);
 
 /// A step that fails more often than this should fail early.
 const OFTEN: f64 = 0.1;
@@ -25,31 +21,18 @@ pub(super) fn search(view: &View, candidates: &mut Vec<Candidate>) {
     candidates.extend(view.steps.iter().map(|(step, rows)| red(view, step, rows)));
 }
 
-/// Trees count, not executions: one broken tree fails as often as it is executed.
 fn red(view: &View, step: &str, rows: &[usize]) -> Candidate {
-    let executions = view.by_execution(rows);
-    let passed = |rows: &[usize]| rows.iter().any(|row| view.passed(*row));
-    let length = executions.iter().rev().take_while(|(_, rows)| !passed(rows)).count();
-    let (before, run) = executions.split_at(executions.len() - length);
-    let trees: BTreeSet<_> = run.iter().filter_map(|(at, _)| view.history.executions.tree[*at]).collect();
-    let told = length >= RED.0 && trees.len() >= RED.1;
-    let finding = Finding::AlwaysRed {
-        executions: length as u64,
-        trees: trees.len() as u64,
-        passed_before: before.iter().any(|(_, rows)| passed(rows)),
+    let Some(Red { run, trees, passed_before, doubt }) = red::red(view.history, rows) else {
+        return Candidate::tested(Some(step), 1.0, 0, None);
     };
-    let proof = run.iter().map(|(at, _)| *at).collect();
-    let (n, found) = (length as u64, told.then_some((finding, proof)));
-    if before.is_empty() {
-        // Nothing to hold it against: that it fails more often than not, given its trees.
-        let trees = trees.len() as u64;
-        let probability = if found.is_some() { above(0.5, trees, trees) } else { 0.0 };
-        return Candidate::posterior(Some(step), probability, n, found);
+    let n = run.len() as u64;
+    let finding = Finding::AlwaysRed { executions: n, trees, passed_before };
+    let found = Some((finding, run.into_iter().map(|(at, _)| at).collect()));
+    if passed_before {
+        Candidate::tested(Some(step), doubt, n, found)
+    } else {
+        Candidate::posterior(Some(step), 1.0 - doubt, n, found)
     }
-    let failed = before.iter().filter(|(_, rows)| !passed(rows)).count() as u64;
-    let usual = odds(failed, before.len() as u64).high;
-    let p_value = usual.powi(i32::try_from(trees.len()).unwrap_or(i32::MAX));
-    Candidate::tested(Some(step), if found.is_some() { p_value } else { 1.0 }, n, found)
 }
 
 /// Searches for failures that come late, and for workflows in which they come soon.

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::Capacity;
+
 /// The kinds, then the names, of findings, as people choose among them.
-pub const NAMES: [&str; 23] = [
+pub const NAMES: [&str; 24] = [
     "anomaly",
     "anti-pattern",
     "best-practice",
@@ -24,6 +26,7 @@ pub const NAMES: [&str; 23] = [
     "oversized-memory",
     "undersized-memory",
     "queueing",
+    "idle-slots",
     "flaky",
     "changed",
     "far-outside",
@@ -65,7 +68,9 @@ pub enum Finding {
     /// One step of several holds up most of the time.
     Bottleneck { share: f64, dominated: u64, executions: u64 },
     /// Steps wait for a free slot most of the time.
-    Queueing { share: f64, waited: u64, executions: u64 },
+    Queueing { share: f64, waited: u64, executions: u64, capacity: Option<Capacity> },
+    /// Slots are idle though a step is ready; `cause` is why in most of that time.
+    IdleSlots { share: f64, held: u64, executions: u64, held_ms: f64, cause: Held },
     /// A step passes and fails on the same inputs.
     Flaky { contradicted: u64, rate: f64, low: f64, high: f64 },
     /// A measure of a step has changed.
@@ -80,6 +85,20 @@ pub enum Finding {
     },
     /// One attempt, or one execution as a whole, took far longer or shorter than it ever does.
     FarOutside { took_ms: f64, p10_ms: f64, p50_ms: f64, p90_ms: f64 },
+}
+
+/// Why a ready step is not started though a slot is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Held {
+    /// Another step held a lock that it needs.
+    Locks,
+    /// It would not have fitted into the machine's memory.
+    Memory,
+    /// It would not have fitted onto the machine's processors.
+    Processors,
+    /// No record tells, such as another execution on the machine.
+    Other,
 }
 
 /// What kind of finding it is.
@@ -118,6 +137,7 @@ impl Finding {
             Self::UndersizedMemory { .. } => "undersized-memory",
             Self::Bottleneck { .. } => "bottleneck",
             Self::Queueing { .. } => "queueing",
+            Self::IdleSlots { .. } => "idle-slots",
             Self::Flaky { .. } => "flaky",
             Self::Changed { .. } => "changed",
             Self::FarOutside { .. } => "far-outside",
@@ -128,7 +148,7 @@ impl Finding {
     pub const fn kind(&self) -> Kind {
         match self {
             Self::RetriesPay { .. } | Self::FailsFast { .. } => Kind::BestPractice,
-            Self::Bottleneck { .. } | Self::Queueing { .. } => Kind::Bottleneck,
+            Self::Bottleneck { .. } | Self::Queueing { .. } | Self::IdleSlots { .. } => Kind::Bottleneck,
             Self::Changed { .. } => Kind::Change,
             Self::FarOutside { .. } => Kind::Anomaly,
             _ => Kind::AntiPattern,

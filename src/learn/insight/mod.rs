@@ -1,24 +1,30 @@
 //! Noteworthy findings about a history: named patterns, changes and anomalies, each dated, with its proof and certainty.
 
 mod anomaly;
+mod capacity;
 mod changed;
 mod collision;
 mod declared;
 mod failing;
 mod finding;
+mod idle;
 mod latest;
 mod needless;
 mod pauses;
 mod retries;
 mod view;
 mod waiting;
+mod worth;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 pub use anomaly::is_far;
-pub use finding::{Finding, Kind, NAMES};
+pub use capacity::Capacity;
+pub use finding::{Finding, Held, Kind, NAMES};
+pub use idle::{SlotUse, slot_uses};
 pub use latest::{Anomaly, What, anomalies, anomalies_of};
 
 use super::{Trend, timeline};
@@ -51,6 +57,9 @@ pub struct Insight {
     /// The step, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
+    /// The time that it costs a week, in milliseconds, below zero where it saves that; absent where none can be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weekly_ms: Option<f64>,
     /// Its date: the start of the latest execution that proves it, in milliseconds since 1970.
     pub at_ms: i64,
     /// Executions that prove it, latest first, at most ten.
@@ -59,6 +68,9 @@ pub struct Insight {
     pub n: u64,
     /// How sure it is.
     pub certainty: Certainty,
+    /// Of a change: other changes of the workflow that may have come with it, most worth first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<Insight>,
 }
 
 /// How sure an insight is: a number with a meaning.
@@ -82,7 +94,7 @@ pub enum Measure {
     LowerBound,
 }
 
-/// Returns what is noteworthy about a history, latest first; `workflows` are what workflow files declare, by name.
+/// Returns what is noteworthy about a history, most worth first, then latest; `workflows` are what workflow files declare, by name.
 ///
 /// Each rule hands in every test that it made. What is told survives Benjamini and Hochberg's procedure (1995, Journal of
 /// the Royal Statistical Society B 57(1)) over all of them, patterns at 2 % and anomalies at 0.5 %: a history without
@@ -100,18 +112,23 @@ pub fn insights(history: &History, trends: &[Trend], workflows: &BTreeMap<String
         collision::search,
         declared::search,
     ];
-    let mut insights = changed::changes(trends);
     let rows = timeline::rows(history);
     let views = views(history, &rows, workflows);
+    let mut insights = changed::changes(&views, trends);
     insights.extend(views.iter().flat_map(changed::flaky));
     // Anomalies are many more tests, which would raise the bar for patterns: a family of their own.
     insights.extend(proven(&views, &rules, PATTERN));
     insights.extend(proven(&views, &[anomaly::search], ANOMALY));
-    let order = |insight: &Insight| {
+    insights.sort_by(before);
+    insights
+}
+
+/// Compares two insights as a list has them: most worth first, then latest.
+fn before(a: &Insight, b: &Insight) -> Ordering {
+    let rest = |insight: &Insight| {
         (std::cmp::Reverse(insight.at_ms), insight.workflow.clone(), insight.step.clone(), insight.finding.name())
     };
-    insights.sort_by_key(order);
-    insights
+    b.worth().total_cmp(&a.worth()).then_with(|| rest(a).cmp(&rest(b)))
 }
 
 /// Returns what survives of all the tests that some rules make.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{Certainty, EVIDENCE, Finding, Insight, Measure};
+use super::{Certainty, EVIDENCE, Finding, Insight, Measure, worth};
+use crate::learn::median;
 use crate::learn::state::project;
 use crate::record::Outcome;
 use crate::scan::History;
@@ -64,7 +65,27 @@ pub(super) fn views<'a>(
     groups.into_iter().map(view).collect()
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// Returns the usual peak memory of the steps of which any is known, in bytes.
+    pub fn usual_peaks(&self) -> BTreeMap<&'a str, f64> {
+        let peaks = |rows: &[usize]| {
+            let peaks = rows.iter().map(|row| self.history.attempts.peak_memory_bytes[*row]);
+            median(&peaks.filter(|peak| peak.is_finite()).collect::<Vec<_>>())
+        };
+        self.steps.iter().filter_map(|(step, rows)| Some((*step, peaks(rows)?))).collect()
+    }
+
+    /// Returns the rows of every execution of the history.
+    pub const fn all_rows(&self) -> &[Range<usize>] {
+        self.rows
+    }
+
+    /// Returns whether any of its executions is of the repository of this name.
+    pub fn is_of(&self, repository: &str) -> bool {
+        let name = |at: &usize| &self.history.repositories[self.history.executions.repository[*at] as usize].name;
+        self.executions.iter().any(|at| name(at) == repository)
+    }
+
     /// Returns the rows of an execution's attempts, cancelled ones included.
     pub fn rows(&self, execution: usize) -> Range<usize> {
         self.rows[execution].clone()
@@ -130,14 +151,16 @@ impl View<'_> {
         let latest = *proof.last()?;
         let executions = &self.history.executions;
         Some(Insight {
-            finding,
             repository: self.repository.to_owned(),
             workflow: self.workflow.to_owned(),
-            step,
             at_ms: executions.started_ms[latest],
+            weekly_ms: worth::weekly_ms(self, step.as_deref(), &finding, &proof),
+            with: Vec::new(),
             evidence: proof.iter().rev().take(EVIDENCE).map(|at| executions.id[*at].to_string()).collect(),
             n,
             certainty,
+            step,
+            finding,
         })
     }
 }

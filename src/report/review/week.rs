@@ -55,8 +55,6 @@ pub struct Spending {
 pub struct Spent {
     /// Attempts that passed.
     pub passed_ms: f64,
-    /// Attempts that were stopped from outside.
-    pub cancelled_ms: f64,
     /// What was lost.
     #[serde(flatten)]
     pub lost: Loss,
@@ -65,16 +63,15 @@ pub struct Spent {
 impl Spent {
     /// Returns everything together.
     pub fn total_ms(&self) -> f64 {
-        self.passed_ms + self.cancelled_ms + self.lost.total_ms()
+        self.passed_ms + self.lost.total_ms()
     }
 
     fn of(tally: &Tally) -> Self {
-        Self { passed_ms: tally.passed_ms, cancelled_ms: tally.cancelled_ms, lost: tally.lost }
+        Self { passed_ms: tally.passed_ms, lost: tally.lost }
     }
 
     fn add(&mut self, other: &Self) {
         self.passed_ms += other.passed_ms;
-        self.cancelled_ms += other.cancelled_ms;
         self.lost.add(&other.lost, 1.0);
     }
 }

@@ -4,6 +4,7 @@ use crate::learn::health::WEIGHTS;
 use crate::report::document::{Block, Document, Table, name, strong, words};
 use crate::report::format::{count, duration, percent};
 use crate::report::learning::LearningReport;
+use crate::report::words::Extent;
 
 /// Weekdays, as rows are called.
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -25,7 +26,7 @@ impl LearningReport {
         if !self.predictions.worst.is_empty() {
             page = page.with(Block::Table(self.misses()));
         }
-        page.blocks.extend(self.insights.document().blocks);
+        page.blocks.extend(self.insights.document(Extent::Top).blocks);
         if self.executions > 0 {
             page = page
                 .with(Block::Title(vec![words("Rhythm")]))

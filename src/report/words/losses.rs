@@ -2,10 +2,13 @@
 
 use crate::report::document::{Block, Document, Line, Piece, Table, name, strong, words};
 use crate::report::format;
-use crate::report::losses::{Loss, Losses, RepositoryLoss};
+use crate::report::losses::{CAUSES, Loss, Losses, RepositoryLoss};
 
 /// Steps shown before the rest is folded.
 const TOP: usize = 20;
+
+/// Less than this is shown as nothing.
+const SHOWN_MS: f64 = 1.0;
 
 impl Losses {
     /// Returns the page in words.
@@ -27,8 +30,9 @@ impl Losses {
             page.blocks.extend(block);
         }
         page.with(Block::Note(vec![words(format!(
-            "Time a week over {:.1} weeks. failed: attempts that failed for good. retried: failed attempts that were tried \
-             again. waiting: from a failed attempt to the next. queued: ready, without a free slot.",
+            "Time a week over {:.1} weeks. failed: attempts that failed for good. timed out: stopped at their time \
+             limit. cancelled: stopped from outside. retried: failed attempts that were tried again. waiting: from a \
+             failed attempt to the next. queued: ready, but not started. Causes without any time are left out.",
             self.weeks
         ))]))
     }
@@ -58,42 +62,43 @@ impl Losses {
     }
 
     fn steps(&self, from: usize, to: usize) -> Table {
-        let titles = [
-            "repository",
-            "workflow",
-            "step",
-            ">lost a week",
-            ">failed",
-            ">retried",
-            ">waiting",
-            ">queued",
-            ">failures",
-        ];
-        let mut table = Table::new(&titles);
+        let causes = self.causes();
+        let titles = causes.iter().map(|cause| format!(">{}", CAUSES[*cause]));
+        let titles = ["repository", "workflow", "step", ">lost a week"].map(str::to_owned).into_iter().chain(titles);
+        let mut table = Table::of(titles.chain([">failures".to_owned()]));
         for step in self.steps.iter().skip(from).take(to - from) {
             let names = [name(&step.repository), name(&step.workflow), name(&step.step)];
             let failures = words(format!("{} of {}", step.failed, step.attempts));
-            table.row(names.into_iter().chain(loss(&step.lost)).chain([failures]));
+            table.row(names.into_iter().chain(loss(&step.lost, &causes)).chain([failures]));
         }
         table
     }
 
     fn by_repository(&self) -> Table {
-        let titles =
-            ["repository", ">executions", ">failed", ">lost a week", ">failed", ">retried", ">waiting", ">queued"];
-        let mut table = Table::new(&titles);
+        let causes = self.causes();
+        let titles = causes.iter().map(|cause| format!(">{}", CAUSES[*cause]));
+        let own = ["repository", ">executions", ">failures", ">lost a week"].map(str::to_owned);
+        let mut table = Table::of(own.into_iter().chain(titles));
         for repository in &self.repositories {
             let RepositoryLoss { repository, executions, failed, lost } = repository;
             let counts = [name(repository), words(executions.to_string()), words(failed.to_string())];
-            table.row(counts.into_iter().chain(loss(lost)));
+            table.row(counts.into_iter().chain(loss(lost, &causes)));
         }
         table
     }
+
+    /// Returns the causes for which anything is lost, by their place.
+    fn causes(&self) -> Vec<usize> {
+        let occurs = |cause: &usize| self.repositories.iter().any(|one| one.lost.parts()[*cause] >= SHOWN_MS);
+        (0..CAUSES.len()).filter(occurs).collect()
+    }
 }
 
-fn loss(lost: &Loss) -> [Piece; 5] {
-    let cell = |ms: f64| words(if ms < 1.0 { "–".to_owned() } else { format::duration(ms) });
-    [cell(lost.total_ms()), cell(lost.failed_ms), cell(lost.retried_ms), cell(lost.waiting_ms), cell(lost.queued_ms)]
+/// Returns all that is lost, and what is by each of some causes.
+fn loss(lost: &Loss, causes: &[usize]) -> Vec<Piece> {
+    let cell = |ms: f64| words(if ms < SHOWN_MS { "–".to_owned() } else { format::duration(ms) });
+    let parts = causes.iter().map(|cause| lost.parts()[*cause]);
+    [lost.total_ms()].into_iter().chain(parts).map(cell).collect()
 }
 
 fn repositories(count: usize) -> String {

@@ -11,7 +11,7 @@ mod losses;
 use super::document::{Block, Line, Table, name, words};
 use super::losses::{Open, Skipped};
 
-pub use insights::far_outside;
+pub use insights::{Extent, far_outside};
 pub(super) use insights::{sentence, sure};
 
 /// Returns the open recommendations as a table, or nothing where there is none.

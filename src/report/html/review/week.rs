@@ -5,19 +5,20 @@ use crate::report::html::svg::{Scale, short};
 use crate::report::review::{Spending, Spent, Week};
 
 /// The parts of a bar: class, words, key in the JSON.
-const PARTS: [(&str, &str, &str); 6] = [
+const PARTS: [(&str, &str, &str); 7] = [
     ("work", "passed", "passed_ms"),
     ("fail", "failed for good", "failed_ms"),
+    ("limit", "timed out", "timed_out_ms"),
+    ("idle", "cancelled", "cancelled_ms"),
     ("retry", "failed before a retry", "retried_ms"),
-    ("idle", "stopped", "cancelled_ms"),
     ("wait", "waited for a retry", "waiting_ms"),
     ("queue", "queued", "queued_ms"),
 ];
 
 /// Returns the time of a part, in the order of [`PARTS`].
-fn parts(spent: &Spent) -> [f64; 6] {
-    let lost = &spent.lost;
-    [spent.passed_ms, lost.failed_ms, lost.retried_ms, spent.cancelled_ms, lost.waiting_ms, lost.queued_ms]
+fn parts(spent: &Spent) -> [f64; 7] {
+    let [failed, timed_out, cancelled, retried, waiting, queued] = spent.lost.parts();
+    [spent.passed_ms, failed, timed_out, cancelled, retried, waiting, queued]
 }
 
 /// Returns the section of one week.
