@@ -1,5 +1,6 @@
 //! Text in, text out without secrets; and text that is safe to show.
 
+mod arguments;
 mod encoded;
 mod forms;
 pub mod inert;

@@ -4,65 +4,23 @@ use std::collections::BTreeMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 
+use super::names::named;
 use super::redactor::{Known, Span, Why};
 
 /// Variables that name a person.
-const USERS: [&str; 12] = [
-    "USER",
-    "LOGNAME",
-    "USERNAME",
-    "SUDO_USER",
-    "MAIL_USER",
-    "GIT_AUTHOR_NAME",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL",
-    "EMAIL",
-    "DEBEMAIL",
-    "DEBFULLNAME",
-];
+const USERS: &str = "USER LOGNAME USERNAME SUDO_USER MAIL_USER GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME \
+    GIT_COMMITTER_EMAIL EMAIL DEBEMAIL DEBFULLNAME";
 /// Variables that name this machine.
 const HOSTS: [&str; 3] = ["HOSTNAME", "HOST", "COMPUTERNAME"];
 /// Variables that hold a home folder.
 const HOMES: [&str; 3] = ["HOME", "USERPROFILE", "SUDO_HOME"];
 
 /// Accounts that images and runners have: they name nobody, and are words besides.
-const NOBODY: [&str; 32] = [
-    "root",
-    "user",
-    "users",
-    "runner",
-    "runneradmin",
-    "ubuntu",
-    "debian",
-    "fedora",
-    "admin",
-    "administrator",
-    "vagrant",
-    "circleci",
-    "jenkins",
-    "travis",
-    "gitlab-runner",
-    "buildkite-agent",
-    "node",
-    "app",
-    "build",
-    "builder",
-    "vscode",
-    "codespace",
-    "docker",
-    "nobody",
-    "ec2-user",
-    "azureuser",
-    "worker",
-    "linuxbrew",
-    "nixbld",
-    "git",
-    "shared",
-    "home",
-];
+const NOBODY: &str = "root user users runner runneradmin ubuntu debian fedora admin administrator vagrant circleci jenkins travis \
+    gitlab-runner buildkite-agent node app build builder vscode codespace docker nobody ec2-user azureuser \
+    worker linuxbrew nixbld git shared home";
 /// Names by which every machine knows itself.
-const HERE: [&str; 4] = ["localhost", "localhost.localdomain", "host", "buildkitsandbox"];
+const HERE: &str = "localhost localhost.localdomain host buildkitsandbox";
 
 /// Folders that hold the homes of people.
 const ABOVE_HOMES: [&str; 6] = ["/home/", "/Users/", "\\Users\\", "\\\\Users\\\\", "/var/home/", "%2Fhome%2F"];
@@ -84,7 +42,7 @@ impl People {
                 if let Some(user) = value.rsplit(['/', '\\']).next() {
                     person(user, &mut wanted);
                 }
-            } else if USERS.contains(&name.as_str()) {
+            } else if named(USERS, name) {
                 person(value, &mut wanted);
             } else if HOSTS.contains(&name.as_str()) {
                 machine(value, &mut wanted);
@@ -114,7 +72,7 @@ impl People {
 }
 
 fn person(name: &str, wanted: &mut BTreeMap<String, Why>) {
-    if name.chars().count() >= 3 && !NOBODY.contains(&name.to_lowercase().as_str()) {
+    if name.chars().count() >= 3 && !named(NOBODY, &name.to_lowercase()) {
         wanted.entry(name.to_owned()).or_insert(Why::User);
     }
     // The name within an address of mail is often the account's.
@@ -126,7 +84,7 @@ fn person(name: &str, wanted: &mut BTreeMap<String, Why>) {
 fn machine(name: &str, wanted: &mut BTreeMap<String, Why>) {
     let short = name.split('.').next().unwrap_or(name);
     for name in [name, short] {
-        if name.len() >= 3 && !HERE.contains(&name.to_lowercase().as_str()) {
+        if name.len() >= 3 && !named(HERE, &name.to_lowercase()) {
             wanted.entry(name.to_owned()).or_insert(Why::Host);
         }
     }
@@ -148,7 +106,7 @@ fn strangers(text: &str) -> Vec<Span> {
             let end = text[start..].find(|letter| !name(letter)).map_or(text.len(), |length| start + length);
             let (start, end) =
                 if text[start..end].trim_matches('.').is_empty() { (start, start) } else { (start, end) };
-            if end > start && !NOBODY.contains(&text[start..end].to_lowercase().as_str()) {
+            if end > start && !named(NOBODY, &text[start..end].to_lowercase()) {
                 spans.push((start..end, Why::User));
             }
         }

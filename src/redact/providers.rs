@@ -198,6 +198,10 @@ fn entropy(bytes: &[u8]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::strategy::{Strategy, ValueTree};
+    use proptest::string::string_regex;
+    use proptest::test_runner::TestRunner;
+
     use super::*;
 
     #[test]
@@ -220,6 +224,39 @@ mod tests {
         assert_eq!(rules.find("nothing of theirs"), Ok(vec![]));
         assert_eq!(rules.find("ACME_key"), Err(Unchecked));
         assert!(Rules::read("rules = 3").is_none());
+    }
+
+    /// gitleaks makes most of its own positive samples from the expressions, with random letters; so does this.
+    #[test]
+    fn what_a_rule_describes_is_found_by_way_of_its_keyword() {
+        let rules = PROVIDERS.as_ref().expect("read");
+        let mut random = TestRunner::deterministic();
+        let (mut drawn, mut missed) = (0, Vec::new());
+        for rule in &rules.file.rules {
+            let Some(pattern) = &rule.regex else { continue };
+            // Borders of words and lines describe no letters.
+            let described = literal_braces(&pattern.text)
+                .replace("\\b", "")
+                .replace("\\B", "")
+                .replace('$', "\\n")
+                .replace("(?i)", "");
+            let Ok(strategy) = string_regex(&described.replace('^', "")) else { continue };
+            for _ in 0..4 {
+                let sample = strategy.new_tree(&mut random).expect("drawn").current();
+                let mut alone = Vec::new();
+                rules.apply(rule, sample.as_bytes(), &mut alone).expect("usable");
+                let keyword = rule.keywords.iter().any(|word| sample.to_lowercase().contains(&word.to_lowercase()));
+                if let Some(secret) = alone.first().filter(|_| keyword || rule.keywords.is_empty()) {
+                    drawn += 1;
+                    let found = rules.find(&sample).expect("usable");
+                    if !found.contains(secret) {
+                        missed.push(sample);
+                    }
+                }
+            }
+        }
+        assert!(drawn > 300, "{drawn} samples");
+        assert!(missed.is_empty(), "{missed:#?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::people::People;
 use super::values::Values;
-use super::{encoded, providers};
+use super::{arguments, encoded, providers};
 
 /// Longest text that is looked through, in bytes; of a longer one nothing is kept.
 const LONGEST: usize = 256 * 1024;
@@ -77,7 +77,9 @@ impl Redactor {
 
 /// Returns what looks like a secret to somebody who knows none.
 fn secrets(text: &str) -> Result<Vec<Span>, Unchecked> {
-    Ok(providers::find(text)?.into_iter().map(|range| (range, Why::Secret)).collect())
+    let mut found = providers::find(text)?;
+    found.extend(arguments::find(text)?);
+    Ok(found.into_iter().map(|range| (range, Why::Secret)).collect())
 }
 
 /// Writes `text` with a word in place of each run of spans; where several meet, the gravest names it.

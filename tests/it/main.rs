@@ -57,6 +57,7 @@ mod scanning;
 mod schema;
 mod score;
 mod sealing;
+mod secrets;
 mod sharing;
 mod simulate;
 mod space;

@@ -5,6 +5,7 @@
 //! digits, `uuid`.
 
 /// One kind of token.
+#[derive(Clone, Copy)]
 pub struct Shape {
     pub name: &'static str,
     pub template: &'static str,

@@ -116,7 +116,7 @@ fn encoded(shape: &shapes::Shape, random: &mut Rng) -> Case {
         }
     };
     // A name that stays readable in an escaped document is none of the secret.
-    let secret = secret.rsplit("%3D").next().unwrap_or(&secret).to_owned();
+    let secret = secret.split_once("%3D").map_or(secret.clone(), |(_, value)| value.to_owned());
     let secret = if text.contains(&secret) { secret } else { token.replace('\n', "\\n") };
     let (shape, held_out) = (shape.name.to_owned(), shape.held_out);
     Case { shape, kind: Kind::Provider, place: "encoded", held_out, text, secret, known: None }
@@ -130,7 +130,7 @@ fn known(shape: &shapes::Shape, random: &mut Rng) -> Case {
         1 => ("encoded value", STANDARD.encode(&value)),
         2 => ("encoded value", STANDARD.encode(format!("robot:{value}"))),
         3 => ("encoded value", escaped(&value)),
-        4 => ("encoded value", value.bytes().map(|byte| format!("{byte:02x}")).collect()),
+        4 => ("encoded value", hex(&value)),
         _ => ("encoded value", serde_json::to_string(&value).expect("a text").trim_matches('"').to_owned()),
     };
     let text = format!("step 3 of 7: sent {secret} to host-7, got 200");
@@ -149,6 +149,11 @@ fn put(line: &str, secret: &str) -> String {
 fn escaped(text: &str) -> String {
     let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+fn hex(text: &str) -> String {
+    let pairs: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    pairs.concat()
 }
 
 /// Returns a password as people and generators make them, of characters that need no quotes in a shell.
@@ -174,15 +179,12 @@ fn filled(template: &str, random: &mut Rng) -> String {
             let (class, length) = inner.split_once(':')?;
             Some((drawn(class, length.parse().ok()?, random)?, after))
         });
-        match placeholder {
-            Some((drawn, after)) => {
-                text.push_str(&drawn);
-                rest = after;
-            }
-            None => {
-                text.push('{');
-                rest = &rest[start + 1..];
-            }
+        if let Some((drawn, after)) = placeholder {
+            text.push_str(&drawn);
+            rest = after;
+        } else {
+            text.push('{');
+            rest = &rest[start + 1..];
         }
     }
     text + rest
