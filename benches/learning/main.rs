@@ -1,6 +1,6 @@
 //! What learning is worth: tables of its errors beside those of the plain rules, and how fast it is.
 //!
-//! `cargo bench --bench learning [-- durations limits failures flaky changepoints memory speed]`. Real histories are read from `../shared/data` where that
+//! `cargo bench --bench learning [-- durations limits retries failures flaky changepoints memory speed]`. Real histories are read from `../shared/data` where that
 //! is there; a small generated one stands in where it is not.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench reads files and prints")]
 
@@ -11,12 +11,14 @@ mod failures;
 mod flaky;
 mod limits;
 mod memory;
+mod retries;
 
 fn main() {
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let tables: [(&str, fn()); 7] = [
+    let tables: [(&str, fn()); 8] = [
         ("durations", durations::table),
         ("limits", limits::table),
+        ("retries", retries::table),
         ("failures", failures::table),
         ("flaky", flaky::table),
         ("changepoints", changepoints::table),

@@ -2,6 +2,7 @@
 
 mod forecast;
 mod progress;
+mod recognise;
 mod recording;
 mod resume;
 mod summary;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use super::machine::{self, Machine};
 use super::project::Project;
-use super::redaction::redactor;
+use super::redaction::known;
 use super::terminal::Terminal;
 use super::trust::gate;
 use super::{Context, foresight, sandbox, workflows};
@@ -23,7 +24,7 @@ use crate::execute::{Event, ExecutionOutcome, Listeners, Options, Shared, Stop, 
 use crate::git::Repository;
 use crate::plan::{Limits, Plan, PlannedStep, Selection, Skip, plan};
 use crate::record::{ExecutionId, PARTIAL};
-use crate::redact::inert;
+use crate::redact::{Redactor, inert};
 use crate::workflow::{Step, Workflow};
 pub(super) use forecast::name;
 use progress::Progress;
@@ -142,6 +143,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let remembered = project.repository.as_ref().filter(|_| context.settings.record && !args.dry_run);
     let looking = remembered.filter(|_| args.rerun_suspects.is_none()).map(Looking::at);
     let hints = foresight::kept::hints(&project, &workflow, &machine, context);
+    let hints = if context.settings.learned_retries { hints } else { hints.without_retries() };
     if let Some(most) = args.rerun_suspects {
         return suspects::rerun(most, &workflow, &project, &machine.class(), context, &mut |step| {
             let only = Selection { only: vec![step.to_string()], ..Selection::default() };
@@ -206,6 +208,9 @@ fn perform(
     let stop = Stop::default();
     stop.on_signals().map_err(|error| Error::new(Kind::Bug, "no signal handlers").cause(error))?;
     let mut progress = Progress::new(plan, terminal, args.keep_going, args.manual);
+    let typed = args.variables.iter().map(|(name, value)| (name, value));
+    let known = known(&context.settings, plan.steps.iter().flat_map(|step| &step.step.env).chain(typed));
+    let root = project.root.to_string_lossy();
     let options = Options {
         execution: id.to_string(),
         directory: project.root.clone(),
@@ -217,6 +222,7 @@ fn perform(
         sandbox,
         sandbox_floor: sandbox::floor(context),
         shared: shared(args, context, plan),
+        recognise: repository.map(|repository| recognise::recogniser(repository, &root, known.clone())),
         ask: args.manual.then(|| Arc::new(ask) as _),
     };
     let mut summary = Summary::new(plan, id);
@@ -241,17 +247,13 @@ fn perform(
     if let Some(recording) = recording {
         recording.end(context);
     }
-    let redactor = || {
-        let typed = args.variables.iter().map(|(name, value)| (name, value));
-        redactor(&context.settings, plan.steps.iter().flat_map(|step| &step.step.env).chain(typed))
-    };
     let shown = match (args.json, args.events) {
         (true, _) => terminal.result(&summary.json()),
         (_, Some(_)) => {
-            terminal.say(summary.text(&logs, redactor).trim_end());
+            terminal.say(summary.text(&logs, || Redactor::new(&known)).trim_end());
             Ok(())
         }
-        _ => terminal.result(&summary.text(&logs, redactor)),
+        _ => terminal.result(&summary.text(&logs, || Redactor::new(&known))),
     };
     // A reader that went away takes nothing from the outcome.
     if let Err(error) = shown {

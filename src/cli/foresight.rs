@@ -51,9 +51,14 @@ pub fn hints(project: &Project, workflow: &Workflow, machine: &str, context: &Co
         for (step, bytes) in sizes {
             hints.steps.entry(step).or_default().inputs_bytes = Some(bytes);
         }
-        hints
+        (hints, learn::transient::transient(&history, &workflow.name))
     });
-    merge(written.as_ref().map(speak).unwrap_or_default(), lived.unwrap_or_default())
+    let (lived, transient) = lived.unwrap_or_default();
+    let mut hints = merge(written.as_ref().map(speak).unwrap_or_default(), lived);
+    for (step, known) in transient {
+        hints.steps.entry(StepId(step)).or_default().transient = known;
+    }
+    hints
 }
 
 /// Returns the bytes of the inputs of the steps that declare some and will run; what cannot be measured is said.

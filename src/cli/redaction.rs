@@ -6,13 +6,18 @@ use crate::redact::{Known, Redactor};
 /// Where Linux tells the machine's name; elsewhere only the environment does.
 const HOST: &str = "/proc/sys/kernel/hostname";
 
-/// Returns what cleans texts that are kept or shown beside the record.
+/// Returns what cleans texts that are kept or shown beside the record; see [`known`].
+pub fn redactor<'a>(settings: &Settings, more: impl IntoIterator<Item = (&'a String, &'a String)>) -> Redactor {
+    Redactor::new(&known(settings, more))
+}
+
+/// Returns what is known of the person and the machine.
 ///
 /// `more` are variables that the environment does not hold, such as those of a workflow's steps.
-pub fn redactor<'a>(settings: &Settings, more: impl IntoIterator<Item = (&'a String, &'a String)>) -> Redactor {
+pub fn known<'a>(settings: &Settings, more: impl IntoIterator<Item = (&'a String, &'a String)>) -> Known {
     let lossy = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
     let environment = settings.environment.iter().map(|(name, value)| (lossy(name), lossy(value)));
     let variables = environment.chain(more.into_iter().map(|(name, value)| (name.clone(), value.clone()))).collect();
     let hosts = std::fs::read_to_string(HOST).into_iter().collect();
-    Redactor::new(&Known { variables, hosts })
+    Known { variables, hosts }
 }

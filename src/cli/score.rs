@@ -15,6 +15,7 @@ use crate::learn::newcomers::{Cold, Newcomers, newcomers};
 use crate::learn::predictor::Forecaster;
 use crate::learn::replay::{Predicted, Trace};
 use crate::learn::score::{self, Scores};
+use crate::learn::transient::{RetryScores, retries};
 use crate::learn::verdicts::{self, FailureScores};
 use crate::report::document::{Block, Document, Piece, Table, name, strong, words};
 
@@ -52,6 +53,7 @@ struct Page {
     durations: Option<Scores>,
     failures: Option<FailureScores>,
     limits: Option<LimitScores>,
+    retries: Option<RetryScores>,
     newcomers: Option<Newcomers>,
 }
 
@@ -83,6 +85,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         durations: score::durations(&trace, &said, None),
         failures: verdicts::failures(&trace, &said, None),
         limits: limits(&trace),
+        retries: retries(&trace),
         newcomers: newcomers(&trace, &said),
     };
     page::show(&scores, &scores.document(), args.format, context)?;
@@ -104,6 +107,9 @@ impl Page {
         }
         if let Some(scores) = &self.limits {
             document = document.with(Block::Paragraph(vec![words(stopped(scores))]));
+        }
+        if let Some(scores) = &self.retries {
+            document = document.with(Block::Paragraph(vec![words(tried_again(scores))]));
         }
         if let Some(newcomers) = &self.newcomers {
             document = first(document, newcomers);
@@ -171,6 +177,13 @@ fn stopped(scores: &LimitScores) -> String {
         100.0 * scores.closest,
         scores.healthy_named,
         scores.watched,
+    )
+}
+
+fn tried_again(scores: &RetryScores) -> String {
+    format!(
+        "Of {} failures that were tried again {} passed; learnt retries would have tried {} of them again, of which {} passed.",
+        scores.followed, scores.passed, scores.retried, scores.retried_passed,
     )
 }
 

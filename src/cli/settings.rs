@@ -101,6 +101,8 @@ pub struct Settings {
     pub slots: Option<u32>,
     /// Whether steps run in a sandbox, where the person said so.
     pub sandbox: Option<Sandbox>,
+    /// Whether errors that went away by themselves before are tried again.
+    pub learned_retries: bool,
     /// Whether times are kept by the day only.
     pub by_day: bool,
     /// Whether executions are remembered.
@@ -173,6 +175,7 @@ impl Settings {
             git_dir: text("GIT_DIR").map(|folder| here.join(folder)),
             slots: value("slots").and_then(|slots| slots.parse().ok()),
             sandbox: value("sandbox").as_deref().and_then(Sandbox::from_word),
+            learned_retries: value("retry").as_deref() != Some("declared"),
             by_day: value("privacy.clock").as_deref() == Some("day"),
             record: value("record").as_deref() != Some("false"),
             workflow: value("workflow").unwrap_or_else(|| "ci".to_owned()),

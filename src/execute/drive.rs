@@ -24,6 +24,7 @@ use super::outlet::Outlets;
 use super::{Listener, Listeners, Options, Stop};
 use crate::clock::Clock;
 use crate::plan::{Dispatcher, Plan, Start, StepIndex, Verdict};
+use crate::redact::cause::Fingerprint;
 use running::Running;
 
 /// What wakes the first thread.
@@ -85,12 +86,13 @@ struct State<'a> {
 struct End {
     ending: Ending,
     usage: Usage,
+    error: Option<Fingerprint>,
     metrics: BTreeMap<String, f64>,
 }
 
 impl From<Ending> for End {
     fn from(ending: Ending) -> Self {
-        Self { ending, usage: Usage::default(), metrics: BTreeMap::new() }
+        Self { ending, usage: Usage::default(), error: None, metrics: BTreeMap::new() }
     }
 }
 
@@ -285,12 +287,16 @@ impl<'a> Drive<'a> {
             duration_ms: now.saturating_sub(started).as_secs_f64() * 1e3,
             ending: end.ending,
             usage: end.usage,
+            error: end.error,
             metrics: end.metrics,
         });
+        if let Some(error) = end.error {
+            state.dispatcher.recognised(start.step, error);
+        }
         let jitter = if verdict == Verdict::Passed { 0.5 } else { self.jitter() };
         if let Some(retry) = state.dispatcher.finish(start.step, verdict, self.since_began(now), jitter) {
-            let step = step.clone();
-            state.events.push(Event::RetryScheduled { step, attempt: retry.attempt, wait_ms: retry.wait_ms });
+            let (attempt, wait_ms, known) = (retry.attempt, retry.wait_ms, retry.known);
+            state.events.push(Event::RetryScheduled { step: step.clone(), attempt, wait_ms, known });
             self.look();
         }
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::plan::Known;
+use crate::redact::cause::Fingerprint;
 use crate::workflow::StepId;
 
 /// One thing that happened. Times are milliseconds since the execution began.
@@ -47,6 +49,8 @@ pub enum Event {
         ending: Ending,
         /// What it used.
         usage: Usage,
+        /// What its failure is recognised by, where it failed and that is known.
+        error: Option<Fingerprint>,
         /// The numbers it wrote to `$MEOW_METRICS`, and meow's own about it, whose names start with `meow.`.
         metrics: BTreeMap<String, f64>,
     },
@@ -70,6 +74,8 @@ pub enum Event {
         attempt: u32,
         /// The wait before it.
         wait_ms: u64,
+        /// What history knows of the error, where that is why; else the step declares it.
+        known: Option<Known>,
     },
     /// A step will not run.
     StepSkipped {

@@ -32,6 +32,7 @@ pub use stop::Stop;
 
 use crate::clock::Clock;
 use crate::plan::Plan;
+use crate::redact::cause::Fingerprint;
 use crate::workflow::{self, Step};
 
 /// How a plan is executed.
@@ -57,12 +58,17 @@ pub struct Options {
     pub sandbox_floor: workflow::Sandbox,
     /// The machine as executions share it; without it this one goes by itself.
     pub shared: Option<Shared>,
+    /// Recognises failures; without it nothing is known of them but how they ended.
+    pub recognise: Option<Recognise>,
     /// Asks a person whether a manual step is done; without it a manual step fails.
     pub ask: Option<Ask>,
 }
 
 /// Asks a person about a manual step; called on a thread of its own.
 pub type Ask = Arc<dyn Fn(&Step) -> bool + Send + Sync>;
+
+/// Recognises a failure by its step, how it ended and the end of what it said; called on the thread of its slot.
+pub type Recognise = Arc<dyn Fn(&Step, &Ending, &[u8]) -> Option<Fingerprint> + Send + Sync>;
 
 /// Hears what happened since it was last called.
 pub type Listener<'a> = &'a mut (dyn FnMut(&[Event]) + Send);

@@ -66,6 +66,7 @@ fn hint(pattern: &Pattern) -> StepHint {
         duration_ms: pattern.next_ms.or(pattern.duration_ms),
         failure: pattern.failure,
         retry_pays: retry_pays(pattern),
+        transient: Vec::new(),
         peak_memory_bytes: pattern.memory_bytes.map(whole),
         cpus: None,
         inputs_bytes: None,

@@ -40,6 +40,7 @@ mod spread;
 pub mod state;
 pub(crate) mod statistics;
 pub(crate) mod timeline;
+pub mod transient;
 mod trends;
 pub mod verdicts;
 mod window;

@@ -4,18 +4,16 @@
 //! woken with it, never scanned.
 
 mod allowance;
+mod retry;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Duration;
 
 use super::graph::{Plan, StepIndex};
 use super::policy::Policy;
-use crate::workflow::RetryOn;
+use crate::redact::cause::Fingerprint;
 use allowance::Allowance;
-
-/// The longest wait before a retry, in milliseconds.
-const LONGEST_WAIT_MS: f64 = 600_000.0;
+pub use retry::{Known, RetryAt};
 
 type Ranked = BinaryHeap<Reverse<u32>>;
 
@@ -52,6 +50,8 @@ struct Progress {
     ready_ms: u64,
     slot: u32,
     rank: u32,
+    /// What the failure of the attempt that ends is recognised by.
+    error: Option<Fingerprint>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,15 +91,6 @@ pub enum Verdict {
     Cancelled,
 }
 
-/// A further attempt that will start later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryAt {
-    /// The number of the coming attempt.
-    pub attempt: u32,
-    /// The wait before it in milliseconds.
-    pub wait_ms: u64,
-}
-
 impl<'plan> Dispatcher<'plan> {
     /// Returns the state before anything started, with `slots` slots; `keep_going` starts what does not depend on a
     /// failed step.
@@ -118,6 +109,7 @@ impl<'plan> Dispatcher<'plan> {
             ready_ms: 0,
             slot: 0,
             rank: step.rank,
+            error: None,
         };
         let mut dispatcher = Self {
             plan,
@@ -175,16 +167,22 @@ impl<'plan> Dispatcher<'plan> {
         None
     }
 
+    /// Takes what the failure of a running attempt is recognised by, which is about to end.
+    pub fn recognised(&mut self, step: StepIndex, error: Fingerprint) {
+        self.steps[step.at()].error = Some(error);
+    }
+
     /// Takes the end of a running attempt; `jitter` in 0 to 1 spreads the wait before a retry. Returns the retry, if
     /// there is one.
     pub fn finish(&mut self, step: StepIndex, verdict: Verdict, now_ms: u64, jitter: f64) -> Option<RetryAt> {
         self.release(step);
+        let error = self.steps[step.at()].error.take();
         if verdict == Verdict::Passed {
             self.settle(step, now_ms);
             return None;
         }
         if !self.halted
-            && let Some(retry) = self.retry(step, verdict, jitter)
+            && let Some(retry) = self.retry(step, verdict, error, jitter)
         {
             let progress = &mut self.steps[step.at()];
             progress.state = State::Open;
@@ -360,41 +358,19 @@ impl<'plan> Dispatcher<'plan> {
             self.ready.push(first);
         }
     }
-
-    fn retry(&self, step: StepIndex, verdict: Verdict, jitter: f64) -> Option<RetryAt> {
-        let policy = self.plan.steps[step.at()].step.retry.as_ref()?;
-        let attempt = self.steps[step.at()].attempt;
-        // What an execution tried that this one goes on with is not held against the step.
-        let tried = attempt - self.plan.steps[step.at()].tried;
-        let covered = policy.on.is_empty()
-            || policy.on.iter().any(|on| match (on, verdict) {
-                (RetryOn::Signal, Verdict::Signaled) | (RetryOn::Timeout, Verdict::TimedOut) => true,
-                (RetryOn::Exit(code), Verdict::Exited(exited)) => *code == exited,
-                _ => false,
-            });
-        (covered && verdict != Verdict::Cancelled && tried < policy.attempts)
-            .then(|| RetryAt { attempt: attempt + 1, wait_ms: wait_ms(policy.backoff, tried, jitter) })
-    }
-}
-
-/// Returns the wait after `tried` attempts: it doubles each time, and varies by a quarter either way so that steps that
-/// failed together do not come back together.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 and ten minutes")]
-fn wait_ms(backoff: Duration, tried: u32, jitter: f64) -> u64 {
-    let doubled = backoff.as_secs_f64() * 1e3 * 2_f64.powi(i32::try_from(tried).unwrap_or(64) - 1);
-    (doubled * (0.75 + 0.5 * jitter)).clamp(0.0, LONGEST_WAIT_MS) as u64
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::plan::graph::tests::{limits, medians, workflow};
     use crate::plan::{Hints, Limits, plan};
-    use crate::workflow::{Retry, StepId, Workflow};
+    use crate::workflow::{Retry, RetryOn, StepId, Workflow};
 
     /// What a step does in a played execution: how long it takes, and how its attempts end.
     type Script<'a> = BTreeMap<&'a str, (u64, Vec<Verdict>)>;
@@ -527,8 +503,6 @@ mod tests {
             &["0 a@0", "10 b@0", "110 a'@0", "320 a''@0"],
         );
         played(&[], &[Verdict::Cancelled], &["0 a@0", "10 b@0"]);
-        assert_eq!((wait_ms(Duration::from_secs(1), 1, 0.0), wait_ms(Duration::from_secs(1), 1, 1.0)), (750, 1_250));
-        assert_eq!(wait_ms(Duration::from_secs(1), u32::MAX, 1.0), 600_000);
     }
 
     /// One step of a random workflow: needs among the earlier ones, locks, memory, duration and how attempts end.

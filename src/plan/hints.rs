@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::redact::cause::Fingerprint;
 use crate::workflow::StepId;
 
 /// Everything known beforehand about one workflow's steps.
@@ -15,6 +16,17 @@ pub struct Hints {
     pub order: Option<Odds>,
 }
 
+impl Hints {
+    /// Returns what is known without the errors that pay to be tried again.
+    #[must_use]
+    pub fn without_retries(mut self) -> Self {
+        for hint in self.steps.values_mut() {
+            hint.transient.clear();
+        }
+        self
+    }
+}
+
 /// What is known beforehand about one step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepHint {
@@ -24,6 +36,9 @@ pub struct StepHint {
     pub failure: Option<Odds>,
     /// The share of failed attempts whose retry on the same inputs passed.
     pub retry_pays: Option<Odds>,
+    /// Errors that pay to be tried again on unchanged inputs.
+    #[serde(default)]
+    pub transient: Vec<Transient>,
     /// Memory to set aside for an attempt, in bytes: it will seldom need more.
     pub peak_memory_bytes: Option<u64>,
     /// Processors that an attempt keeps busy on average.
@@ -36,6 +51,19 @@ pub struct StepHint {
     pub slow_ms: Option<u64>,
     /// A learnt time limit in milliseconds, never below the floor; absent below a hundred samples.
     pub timeout_ms: Option<u64>,
+}
+
+/// An error that went away by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transient {
+    /// What it is recognised by.
+    pub error: Fingerprint,
+    /// Attempts that failed with it and were tried again on unchanged inputs.
+    pub seen: u64,
+    /// How many of these passed on the next try.
+    pub passed: u64,
+    /// How often it may be tried again in a row.
+    pub retries: u32,
 }
 
 /// A predicted quantity with its spread and the samples behind it.

@@ -10,9 +10,9 @@ pub mod predict;
 pub mod resume;
 pub mod timeline;
 
-pub use dispatch::{Dispatcher, Start, Verdict};
+pub use dispatch::{Dispatcher, Known, Start, Verdict};
 pub use graph::{Plan, PlannedStep, Selection, Skip, StepIndex, TimeLimit};
-pub use hints::{Hints, Interval, Odds, StepHint};
+pub use hints::{Hints, Interval, Odds, StepHint, Transient};
 pub use pace::Pace;
 pub use policy::Policy;
 pub use predict::Prediction;

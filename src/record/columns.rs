@@ -203,6 +203,8 @@ table! {
         slot: Option<u32>,
         /// Command hashes.
         command: Option<Digest>,
+        /// Fingerprints of errors.
+        error: Option<Digest>,
         /// The steps each waited for: index into `needs_lists`.
         needs: u32,
         /// Metrics of each attempt: (metric, value), sorted by name; most are empty.
@@ -268,6 +270,7 @@ impl Columns {
         to.predicted_p90_ms.push(attempt.predicted.map_or(f64::NAN, |predicted| predicted.p90_ms));
         to.slot.push(attempt.slot);
         to.command.push(attempt.command);
+        to.error.push(attempt.error);
         to.metrics.push(attempt.metrics.iter().map(|(metric, value)| (names.intern(metric), *value)).collect());
     }
 

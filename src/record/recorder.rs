@@ -78,12 +78,14 @@ impl Recorder {
                 duration_ms,
                 ending,
                 usage,
+                error,
                 metrics,
             } => {
                 let begun = self.attempt(step, *attempt, *slot, *ready_ms, *started_ms);
                 self.ran.insert(step.clone(), *attempt);
                 let ended = ended(begun, *duration_ms, ending, usage);
-                Some(Fact::Finished(Attempt { metrics: metrics.clone(), ..ended }))
+                let error = error.map(|error| Digest::from_bytes(*error.bytes()));
+                Some(Fact::Finished(Attempt { error, metrics: metrics.clone(), ..ended }))
             }
             Event::StepUndone { step, ending, .. } => Some(self.undone(step, outcome(ending))),
             Event::Finished { outcome, duration_ms } => {
@@ -192,6 +194,7 @@ mod tests {
     use super::*;
     use crate::plan::{Hints, Interval, Limits, Odds, StepHint, plan};
     use crate::record::{ExecutionId, Source};
+    use crate::redact::cause::Fingerprint;
     use crate::workflow::Workflow;
 
     fn step(id: &str, needs: &[&str]) -> Step {
@@ -240,6 +243,7 @@ mod tests {
             duration_ms: 6.5,
             ending,
             usage: Usage { user_ms: Some(7), read_bytes: Some(8), ..Usage::default() },
+            error: Some(Fingerprint::from_bytes([9; 12])),
             metrics: BTreeMap::from([("coverage".to_owned(), 0.5)]),
         }
     }
@@ -258,7 +262,7 @@ mod tests {
         let Some(Fact::Started(begun)) = recorder().take(&event) else { panic!("no start") };
         let end = take(&finished("test", Ending::Cancelled));
         let metrics = BTreeMap::new();
-        let unknown = Attempt { duration_ms: None, user_ms: None, read_bytes: None, metrics, ..end };
+        let unknown = Attempt { duration_ms: None, user_ms: None, read_bytes: None, error: None, metrics, ..end };
         assert_eq!(begun, unknown);
     }
 
@@ -270,6 +274,7 @@ mod tests {
         assert_eq!((found.user_ms, found.read_bytes, found.written_bytes), (Some(7), Some(8), None));
         assert_eq!(found.needs, ["build"]);
         assert_eq!(found.metrics.get("coverage"), Some(&0.5));
+        assert_eq!(found.error, Some(Digest::from_bytes([9; 12])));
         assert_eq!(found.predicted, Some(Predicted { p10_ms: 1.0, p50_ms: 2.0, p90_ms: 3.0, failure: 0.25 }));
         assert_eq!(found.filled, Some(Digest::of(b"filled")));
         assert_eq!(found.command, Some(Digest::of(b"make test {{token}}")), "the template, never the values");

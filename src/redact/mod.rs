@@ -1,10 +1,12 @@
 //! Text in, text out without secrets; and text that is safe to show.
 
 mod arguments;
+pub mod cause;
 mod encoded;
 mod forms;
 pub mod inert;
 mod names;
+mod normal;
 mod people;
 mod providers;
 mod redactor;

@@ -12,18 +12,18 @@ const LONGEST: usize = 400;
 /// anything of it is cut away, for half a secret is recognised by nobody.
 pub fn last_lines(output: &[u8], count: usize, redactor: &Redactor) -> Vec<String> {
     let text = String::from_utf8_lossy(output);
-    let drawn: Vec<String> = text
-        .lines()
-        .map(|line| {
-            let line = line.trim_end_matches('\r');
-            without_sequences(line.rsplit('\r').next().unwrap_or(line))
-        })
-        .collect();
+    let drawn: Vec<String> = text.lines().map(drawn).collect();
     let cleaned = redactor.clean(&drawn.join("\n")).into_owned();
     let mut lines: Vec<String> =
         cleaned.lines().rev().map(readable).filter(|line| !line.trim().is_empty()).take(count).collect();
     lines.reverse();
     lines
+}
+
+/// Returns what is left on the screen of a line: its last drawing, without colours.
+pub(super) fn drawn(line: &str) -> String {
+    let line = line.trim_end_matches('\r');
+    without_sequences(line.rsplit('\r').next().unwrap_or(line))
 }
 
 fn readable(line: &str) -> String {

@@ -50,6 +50,7 @@ impl Taking {
         to.predicted_p90_ms.extend(of("predicted_p90_ms").real(rows()));
         to.slot.extend(of("slot").small(rows()));
         to.command.extend(of("command").digests(rows()));
+        to.error.extend(of("error").digests(rows()));
         self.needs(of("needs").0);
         self.metrics(of("metrics").0, batch.num_rows());
         Ok(())

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests play the person, who may do anything")]
 
 mod anomalies;
+mod causes;
 mod change;
 mod config;
 mod crash;
@@ -63,6 +64,7 @@ mod simulate;
 mod space;
 mod store;
 mod trace;
+mod transient;
 mod trouble;
 mod trust;
 mod watch;

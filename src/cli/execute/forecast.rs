@@ -93,6 +93,9 @@ fn step(plan: &Plan, planned: &PlannedStep) -> String {
     }
     if let Some(retry) = &planned.step.retry {
         line.push_str(&format!("  up to {} attempts", retry.attempts));
+    } else if !planned.hint.transient.is_empty() && planned.step.undo.is_none() {
+        let errors = count(planned.hint.transient.len() as u64, "known error");
+        line.push_str(&format!("  tried again after {errors}"));
     }
     if !planned.locks.is_empty() {
         let locks: Vec<String> = planned.locks.iter().map(|&lock| name(&plan.locks[lock])).collect();

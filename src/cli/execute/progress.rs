@@ -12,8 +12,8 @@ use super::forecast::{milliseconds, name, range};
 use super::summary::told;
 use crate::cli::terminal::Terminal;
 use crate::execute::{Ending, Event};
-use crate::plan::{Interval, Pace, Plan, Skip};
-use crate::report::format::duration as time;
+use crate::plan::{Interval, Known, Pace, Plan, Skip};
+use crate::report::format::{count, duration as time};
 use crate::workflow::StepId;
 
 /// Shows an execution as it happens.
@@ -77,14 +77,15 @@ impl<'a> Progress<'a> {
                 };
                 self.say(&format!("slow  {}  has run {ran} {then}", name(step.as_str())));
             }
-            Event::RetryScheduled { step, attempt, wait_ms } => {
+            Event::RetryScheduled { step, attempt, wait_ms, known } => {
                 if let Some(live) = &self.live {
                     let now_ms = live.overall.elapsed().as_secs_f64() * 1e3;
                     live.pace(step, |pace, at| pace.retried(at, now_ms + milliseconds(*wait_ms)));
                     live.overall.set_position(live.overall.position().saturating_sub(1));
                 }
                 let wait = time(milliseconds(*wait_ms));
-                self.say(&format!("wait  {}  attempt {attempt} in {wait}", name(step.as_str())));
+                let why = known.map(|known| why(&known)).unwrap_or_default();
+                self.say(&format!("wait  {}  attempt {attempt} in {wait}{why}", name(step.as_str())));
             }
             Event::StepSkipped { step, .. } if self.silent.contains(step) => {}
             Event::StepSkipped { step, reason } => {
@@ -197,6 +198,12 @@ impl Left {
         };
         left(left_ms - (now_ms - at_ms), self.pace.factor(now_ms))
     }
+}
+
+/// Returns why an attempt follows that nobody declared.
+fn why(known: &Known) -> String {
+    let Known { seen, passed } = known;
+    format!(": this error was seen {}, and passed on the next try {passed} of them", count(*seen, "time"))
 }
 
 /// Returns the time left in words, with the pace where it is far from the predicted one.

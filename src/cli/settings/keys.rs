@@ -35,7 +35,7 @@ pub struct Key {
 }
 
 /// Every setting, by name.
-pub const KEYS: [Key; 7] = [
+pub const KEYS: [Key; 8] = [
     Key {
         name: "color",
         variable: "MEOW_COLOR",
@@ -67,6 +67,14 @@ pub const KEYS: [Key; 7] = [
         default: "true",
         by_repository: true,
         meaning: "Whether `meow execute` remembers what it runs.",
+    },
+    Key {
+        name: "retry",
+        variable: "MEOW_RETRY",
+        holds: Holds::Choice(&["learned", "declared"]),
+        default: "learned",
+        by_repository: true,
+        meaning: "Whether steps that declare no `retry` are tried again after errors that went away by themselves before.",
     },
     Key {
         name: "sandbox",

@@ -10,14 +10,19 @@ use std::time::Duration;
 
 use super::{Drive, End, Running, State, confine};
 use crate::execute::event::{Ending, Event, Usage};
+use crate::execute::log;
 use crate::execute::metrics;
 use crate::execute::outlet::Outlet;
 use crate::execute::process::{Account, Process};
 use crate::execute::spawn::Place;
 use crate::plan::{Start, StepIndex};
+use crate::redact::cause::Fingerprint;
 
 /// How often a group that is being stopped is looked at once its first process has ended.
 const LINGER: Duration = Duration::from_millis(20);
+
+/// How much of the end of an output a failure is recognised by, in bytes.
+const RECOGNISED: u64 = 64 << 10;
 
 /// The way out for the processes of one slot: where they start, and where what they say goes.
 pub(super) struct Exit {
@@ -108,9 +113,21 @@ impl Drive<'_> {
         let step = &self.plan.steps[start.step.at()].step;
         self.leash.end(&step.id, start.attempt, alone, self.clock);
         let ending = confine::explained(ending, &step.resources);
+        let error = self.recognised(start, &ending);
         let mut metrics = self.metrics(start);
         self.own_metrics(step, &ending, &mut metrics);
-        End { ending, usage, metrics }
+        End { ending, usage, error, metrics }
+    }
+
+    /// Returns what a failure is recognised by.
+    fn recognised(&self, start: Start, ending: &Ending) -> Option<Fingerprint> {
+        let recognise = self.options.recognise.as_ref()?;
+        if ending.passed() || *ending == Ending::Cancelled {
+            return None;
+        }
+        self.state().dispatcher.failing(start.step);
+        let step = &self.plan.steps[start.step.at()].step;
+        recognise(step, ending, &log::tail(&self.options.logs, &step.id, start.attempt, RECOGNISED))
     }
 
     /// Returns the numbers that an attempt wrote; what is no number is said once and changes nothing.
