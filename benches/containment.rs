@@ -40,6 +40,7 @@ fn main() {
         }
         println!("{name:28} {:9.2} {:9.2} {:9.2}   {aim}", median(without), median(with), median(added));
     }
+    floor(pairs);
     println!("\na step that takes 50 MiB every 40 ms, held to {LIMIT_MIB} MiB, {pairs} times");
     let found: Vec<(f64, f64)> = (0..pairs).map(|_| overshoot(&project)).collect();
     let over = median(found.iter().map(|(over, _)| *over).collect());
@@ -47,6 +48,35 @@ fn main() {
     let late = median(found.iter().map(|(_, late)| *late).collect());
     println!(
         "seen above the limit: {over:.1} % (most {most:.1} %), found {late:.0} ms after it was crossed   aim ≤ 10 % or ≤ 250 ms"
+    );
+}
+
+/// Prints what bubblewrap itself takes: the namespaces alone, over the whole machine read-only, without anything of meow's.
+#[expect(clippy::print_stdout, reason = "a bench prints its table")]
+fn floor(pairs: usize) {
+    let words = "--unshare-user --unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup-try --unshare-net --die-with-parent --new-session --ro-bind / / --dev /dev --proc /proc -- true";
+    let one = |program: &str, args: &[&str]| {
+        let began = Instant::now();
+        for _ in 0..STEPS {
+            let status = Command::new(program).args(args).stdin(Stdio::null()).status();
+            assert!(status.is_ok_and(|status| status.success()), "{program} {args:?}");
+        }
+        began.elapsed().as_secs_f64() * 1e3 / f64::from(u32::try_from(STEPS).expect("few"))
+    };
+    let args: Vec<&str> = words.split(' ').collect();
+    let (mut without, mut with, mut added) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..pairs {
+        let (bare, held) = (one("true", &[]), one("bwrap", &args));
+        without.push(bare);
+        with.push(held);
+        added.push(held - bare);
+    }
+    let name = "bubblewrap's namespaces alone";
+    println!(
+        "{name:28} {:9.2} {:9.2} {:9.2}   the floor of the first line",
+        median(without),
+        median(with),
+        median(added)
     );
 }
 
