@@ -40,13 +40,9 @@ pub fn table() {
         "| set (rows / series) | error: meow / best rule | ratio | median error | below p90 | in p10-p90 | loss at p90: meow / best rule |"
     );
     println!("|---|---|---|---|---|---|---|");
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let mut logs: BTreeMap<&str, f64> = BTreeMap::new();
-    for (set, known, since) in SETS {
-        let Ok(file) = File::open(data.join(format!("{set}.jsonl.gz"))) else { continue };
-        let rows = jsonl::rows(file, set).expect("interchange rows");
-        let known: Vec<String> = known.iter().map(|metric| (*metric).to_owned()).collect();
-        let ratio = row(set, &Trace::from_rows(&rows, &known), since);
+    for (set, trace, since) in sets() {
+        let ratio = row(set, &trace, since);
         if since.is_none() {
             logs.insert(set, ratio.ln());
         }
@@ -62,6 +58,24 @@ pub fn table() {
     };
     let left: Vec<String> = logs.keys().map(|set| format!("{set} {:.3}", mean(set))).collect();
     println!("\ngeometric mean of the ratios {:.3}; without one set: {}", mean(""), left.join(", "));
+}
+
+/// Returns the sets that are there, each with the time from which on attempts are scored where that is not the later half.
+pub fn sets() -> impl Iterator<Item = (&'static str, Trace, Option<i64>)> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    SETS.into_iter().filter_map(move |(set, known, since)| {
+        let rows = jsonl::rows(File::open(data.join(format!("{set}.jsonl.gz"))).ok()?, set).expect("interchange rows");
+        let known: Vec<String> = known.iter().map(|metric| (*metric).to_owned()).collect();
+        Some((set, Trace::from_rows(&rows, &known), since))
+    })
+}
+
+/// Returns the error of a forecaster over that of the best rule.
+pub fn ratio(trace: &Trace, forecaster: &mut Forecaster) -> f64 {
+    let scores = score::durations(trace, &trace.replay(forecaster), None).expect("enough history");
+    let (own, rules) = scores.methods.split_last().expect("methods");
+    let best = rules.iter().filter_map(|rule| rule.geo_mase).fold(f64::INFINITY, f64::min);
+    own.geo_mase.expect("errors") / best
 }
 
 /// Prints a set's row; returns meow's error over that of the best rule.

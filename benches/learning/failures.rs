@@ -9,13 +9,15 @@ use meow::learn::predictor::Forecaster;
 use meow::learn::replay::Trace;
 use meow::learn::verdicts::{self, FailureMethod};
 
-/// Sets with failures, and the metrics that are known at the start; `*` are all of them.
-const SETS: [(&str, &[&str]); 5] = [
+/// Sets with failures, and the metrics that are known at the start; `*` are all of them, which in `travis_builds` are the
+/// size of the change, the files that it touches, and the size of the project.
+const SETS: [(&str, &[&str]); 6] = [
     ("bitcoin_jobs", &[]),
     ("retrofit_tests", &[]),
     ("iofrol_tests", &[]),
     ("travis_builds", &["*"]),
     ("sizey", &["requested_memory"]),
+    ("travis_builds", &[]),
 ];
 
 /// Prints a row a set: meow's odds and those of the set's best rule among the three that look at the step.
@@ -48,9 +50,14 @@ pub fn table() {
         let (area, skill) = (best(|rule| rule.auc.unwrap_or(0.0)), best(|rule| rule.skill.unwrap_or(f64::MIN)));
         let calibrated = best(|rule| -rule.calibration_error);
         let own = meow.auc.unwrap_or(0.0);
-        gains.push(own - area.0);
+        let mut name = set.to_owned();
+        if set == "travis_builds" && known.is_empty() {
+            name.push_str(", nothing known of the change");
+        } else {
+            gains.push(own - area.0);
+        }
         println!(
-            "| {set} ({}; {:.2} %) | {own:.3} / {:.3} ({}) | {:+.3} | {:.3} / {:.3} ({}) | {:.4} / {:.4} ({}) |",
+            "| {name} ({}; {:.2} %) | {own:.3} / {:.3} ({}) | {:+.3} | {:.3} / {:.3} ({}) | {:.4} / {:.4} ({}) |",
             scores.rows,
             100.0 * scores.failed,
             area.0,

@@ -14,7 +14,7 @@ const WAYS: usize = 6;
 const WIDEST: f64 = 3.0;
 
 /// How the ways are weighed.
-const MANNER: Manner = Manner { own: 40.0, sharpness: 6.0, cap: 20.0, slowest: 0.03 };
+const MANNER: Manner = Manner { own: 40.0, sharpness: 6.0, cap: 20.0, forget: 0.95, slowest: 0.03 };
 
 /// Mistakes of other series stand in for so many own ones.
 const BORROWED: f64 = 20.0;

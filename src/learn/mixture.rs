@@ -1,8 +1,5 @@
 //! How much each of several experts is listened to: the more, the less it lost lately, here and everywhere.
 
-/// What a series keeps of its past losses at every step: a memory of about 20.
-const FORGET: f64 = 0.95;
-
 /// The same over all series: a memory of about 5,000.
 const POOL_FORGET: f64 = 0.9998;
 
@@ -31,6 +28,8 @@ pub(crate) struct Manner {
     pub sharpness: f64,
     /// A single loss counts as at most so many mean losses, so that outliers do not decide.
     pub cap: f64,
+    /// What a series keeps of its past losses at every step: .95 is a memory of about 20.
+    pub forget: f64,
     /// The mean loss moves by at least this share of a new one.
     pub slowest: f64,
 }
@@ -52,12 +51,12 @@ impl<const N: usize> Losses<N> {
     pub fn learn(&mut self, losses: &[f64; N], n: f64, manner: Manner, pooled: &mut Pooled<N>) {
         let mean = losses.iter().sum::<f64>() / count(N);
         if self.scale > 0.0 {
-            self.weight = FORGET * self.weight + 1.0;
+            self.weight = manner.forget * self.weight + 1.0;
             pooled.weight = POOL_FORGET * pooled.weight + 1.0;
             let cap = manner.cap * self.scale;
             for (place, loss) in losses.iter().enumerate() {
                 let loss = loss.min(cap);
-                self.sums[place] = FORGET * self.sums[place] + loss;
+                self.sums[place] = manner.forget * self.sums[place] + loss;
                 pooled.sums[place] = POOL_FORGET * pooled.sums[place] + loss / self.scale;
             }
             let mean = mean.min(2.0 * cap);
@@ -98,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_better_expert_is_heard_and_an_outlier_decides_nothing() {
-        let manner = Manner { own: 10.0, sharpness: 15.0, cap: 5.0, slowest: 0.05 };
+        let manner = Manner { own: 10.0, sharpness: 15.0, cap: 5.0, forget: 0.95, slowest: 0.05 };
         let (mut losses, mut pooled) = (Losses::<2>::default(), Pooled::default());
         assert!((losses.mix(&[1.0, 3.0], manner, &pooled) - 2.0).abs() < 1e-9, "unknown experts are equals");
         for n in 1..30_u8 {

@@ -19,9 +19,6 @@ use crate::scan::Name;
 /// inputs of about this size took.
 const VOICES: usize = 2 * EXPERTS + 5;
 
-/// How voices are weighed; their loss is the absolute error in the logarithm.
-const MANNER: Manner = Manner { own: 10.0, sharpness: 15.0, cap: 5.0, slowest: 0.05 };
-
 /// Shortest duration that is told apart from nothing, in milliseconds.
 const SHORTEST: f64 = 1e-6;
 
@@ -37,12 +34,31 @@ const KIN: f64 = 0.2;
 /// Attempts that may run at once; the predictions of more are made again when they end.
 const RUNNING: usize = 100_000;
 
+/// The constants that its bench varies, to score each set of histories with those chosen on the others: how voices are
+/// weighed by their losses, which are absolute errors in the logarithm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Constants {
+    /// How many losses of its own outweigh those of all other series.
+    pub own: f64,
+    /// How sharply worse voices are left out.
+    pub sharpness: f64,
+    /// What a series keeps of its past losses at every step.
+    pub forget: f64,
+}
+
+impl Default for Constants {
+    fn default() -> Self {
+        Self { own: 10.0, sharpness: 15.0, forget: 0.95 }
+    }
+}
+
 /// Predicts attempts as plans do: a summary of fixed size a series, and what all series have in common.
 ///
 /// Durations are taken in the logarithm, in which all that is told here adds up. Only passed attempts teach them, and
 /// only durations above 0: nothing takes no time, it was not measured.
 #[derive(Debug, Clone)]
 pub struct Forecaster {
+    manner: Manner,
     series: HashMap<(u32, Name, Name), Series>,
     machines: Machines,
     kin: Kin,
@@ -128,7 +144,13 @@ impl Default for Forecaster {
 impl Forecaster {
     /// Returns one that says nothing of failures.
     pub(crate) fn of_durations() -> Self {
+        Self::by(Constants::default())
+    }
+
+    /// Returns one of durations alone, with these constants.
+    pub fn by(Constants { own, sharpness, forget }: Constants) -> Self {
         Self {
+            manner: Manner { own, sharpness, cap: 5.0, forget, slowest: 0.05 },
             series: HashMap::new(),
             machines: Machines::default(),
             kin: Kin::default(),
@@ -181,7 +203,7 @@ impl Forecaster {
         if let Some(size) = size {
             series.lines(size, known.machine, offset, &mut voices);
         }
-        let middle = series.losses.mix(&voices, MANNER, &self.voices);
+        let middle = series.losses.mix(&voices, self.manner, &self.voices);
         let bounds = self.feedback.bounds(&series.mistakes, middle, &values, &windows, size.is_some());
         Some(Forecast { voices, middle, bounds, n: series.n })
     }
@@ -195,7 +217,7 @@ impl Forecaster {
         let n = series.n as f64;
         if let Some(said) = said.or(again.as_ref()) {
             let losses = said.voices.map(|voice| (voice - value).abs());
-            series.losses.learn(&losses, n, MANNER, &mut self.voices);
+            series.losses.learn(&losses, n, self.manner, &mut self.voices);
             self.feedback.learn(&mut series.mistakes, value - said.middle, &said.bounds, n);
         }
         if known.machine.is_some() && series.n > 0 {
