@@ -61,34 +61,43 @@ fn a_threshold_below_the_noise_is_refused() {
     assert!(error.hint_text().is_some_and(|hint| hint.starts_with("its noise floor is ")), "{error:?}");
 }
 
+/// Returns a project whose step took `slow` times as long in the last week as in the one before, and ended so.
+fn two_weeks(slow: f64, outcome: &str) -> Space {
+    let day = 24 * 3_600;
+    let row = |place: i64| {
+        let week = place / 12;
+        let (slow, outcome) = if week == 1 { (slow, outcome) } else { (1.0, "passed") };
+        let took = (1_000.0 + 10.0 * f64::from(i32::try_from(place % 5).expect("small"))) * slow;
+        let at =
+            jiff::Timestamp::from_second(1_763_806_500 - (13 - week * 7) * day + place % 12 * 3_600).expect("a time");
+        format!(
+            r#"{{"execution":"e{place}","workflow":"ci","step":"test","attempt":1,"started_at":"{at}","duration_ms":{took},"outcome":"{outcome}"}}"#
+        )
+    };
+    let space = Space::repository();
+    space.write("rows.jsonl", &(0..24).map(|place| row(place) + "\n").collect::<String>());
+    space.meow_ok(&["import", "jsonl", "rows.jsonl"]);
+    space
+}
+
+/// Returns a project whose step fails since a week.
+pub fn failing() -> Space {
+    two_weeks(1.0, "failed")
+}
+
 #[test]
 fn the_exit_code_says_what_the_gate_says() {
-    let space = Space::repository();
-    let rows = |slow: f64| -> String {
-        let day = 24 * 3_600;
-        let row = |place: i64| {
-            let week = place / 12;
-            let took = (1_000.0 + 10.0 * f64::from(i32::try_from(place % 5).expect("small")))
-                * if week == 1 { slow } else { 1.0 };
-            let at = jiff::Timestamp::from_second(1_763_806_500 - (13 - week * 7) * day + place % 12 * 3_600)
-                .expect("a time");
-            format!(
-                r#"{{"execution":"e{place}-{slow}","workflow":"ci","step":"test","attempt":1,"started_at":"{at}","duration_ms":{took},"outcome":"passed"}}"#
-            )
-        };
-        (0..24).map(|place| row(place) + "\n").collect()
-    };
-    space.write("rows.jsonl", &rows(1.0));
-    space.meow_ok(&["import", "jsonl", "rows.jsonl"]);
+    let space = two_weeks(1.0, "passed");
     let page = space.meow_ok(&["report", "--gate"]);
     assert!(page.contains("Gate: passed"), "{page}");
     let said = space.meow(&["report", "--gate", "--threshold", "-3"]);
     assert_eq!(said.code, 2, "{}", said.err);
-    let slow = Space::repository();
-    slow.write("rows.jsonl", &rows(2.0));
-    slow.meow_ok(&["import", "jsonl", "rows.jsonl"]);
-    let said = slow.meow(&["report", "--gate", "--json"]);
+    let said = two_weeks(2.0, "passed").meow(&["report", "--gate", "--json"]);
     assert_eq!(said.code, 1, "{}", said.out);
     let page: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(page["gate"]["passed"], false, "{page}");
+    let said = failing().meow(&["report", "--gate", "--json"]);
+    assert_eq!(said.code, 1, "{}", said.out);
+    let page: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(page["gate"]["failing"], serde_json::json!(["ci/test"]), "{page}");
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::anomalies::steady;
 use crate::decisions::{project, verified};
+use crate::gate;
 use crate::golden::golden;
 use crate::insight::edit;
 use crate::json::wrong;
@@ -85,6 +86,7 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
             see(&space, "event", &["execute", "--keep-going", "--undo", "--events", "jsonl"]);
         }
     }
+    see(&gate::failing(), "comparison", &["report", "--gate", "--json"]);
     let fresh = Space::repository();
     fresh.write(".meow/workflows/ci.toml", "formula = \"ci\"\n[[steps]]\nid = \"a\"\nrun = \"true\"\n");
     see(&fresh, "plan", &["execute", "--dry-run", "--json"]);
