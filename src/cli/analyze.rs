@@ -1,9 +1,11 @@
 //! `meow analyze`: what is known of every workflow and step, and what changed.
 
 use super::history::{history, normed};
+use super::insights::declared;
 use super::page::{self, Format, Since};
 use super::{Context, learnt};
 use crate::error::{Error, Result};
+use crate::learn::insight::slot_uses;
 use crate::learn::{self, causes};
 use crate::report;
 use crate::scan;
@@ -44,7 +46,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         history.changes = scan::changes::changes(&repository, &causes::ranges(&trends));
         causes::explain(&mut trends, &history.changes);
     }
-    let analysis = report::analysis(knowledge, args.workflow.as_deref()).with_changes(trends);
+    let slots = slot_uses(&history, &declared(context)?);
+    let analysis = report::analysis(knowledge, args.workflow.as_deref()).with_slots(slots).with_changes(trends);
     if let (Some(workflow), true) = (&args.workflow, analysis.workflows.is_empty()) {
         return Err(Error::request(format!("no execution of workflow `{}` is recorded", workflow.escape_debug()))
             .hint("`meow log` shows what is"));

@@ -66,7 +66,7 @@ pub(super) fn found(paths: &[PathBuf], context: &Context) -> Result<(History, Ve
 
 /// Returns what this project's workflow files declare, by the name under which executions are recorded. Files that are
 /// wrong, or whose variables have no values, declare nothing.
-fn declared(context: &Context) -> Result<BTreeMap<String, Workflow>> {
+pub(super) fn declared(context: &Context) -> Result<BTreeMap<String, Workflow>> {
     let project = context.project()?;
     let files = workflows::list(&project)?;
     let known = files.iter().filter_map(|found| workflows::load(&project, &found.name, &BTreeMap::new()).ok());

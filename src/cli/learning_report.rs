@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::learn;
 use crate::report;
 
-/// Show what the last days taught: time lost, predictions missed, insights, rhythm and health
+/// Show what the last days taught: what is newly known, time lost, predictions missed, insights, rhythm and health
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  meow learning-report\n  meow learning-report --days 30 --format html -o learning.html"
@@ -37,7 +37,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         learn::learn(learn::State::default(), &history).1
     };
     let health = learn::health(&history, &knowledge);
-    let page = report::learning_report(history, &found, health, context.settings.clock.now(), args.days);
+    let now = context.settings.clock.now();
+    let before = history.clone().until(report::learning::begins_ms(now, args.days));
+    let (_, before) = learn::learn(learn::State::default(), &before);
+    let learnt = learn::news::news(&before, &knowledge);
+    let page = report::learning_report(history, &found, health, learnt, now, args.days);
     args.delivery.put(&page, &page.document(), context)?;
     Ok(0)
 }

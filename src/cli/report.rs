@@ -20,7 +20,7 @@ use crate::scan::History;
 ///
 /// Without paths: this branch against its base; where there is nothing on the branch, this week against last. With
 /// paths: a ranking of lost time over all repositories at or below them. Claims such as "slower" hold with 98 %
-/// confidence for all comparisons of a page together; with fewer than 5 runs a step is at most "unusual".
+/// confidence for all comparisons of a page together; with fewer than 5 executions a step is at most "unusual".
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  meow report --base main             # Markdown for the pull request\n  meow report ~/src/* --format text   # where time is lost\n  meow report --format html -o report.html\n  meow report --base main --gate      # exit code 1 where something got worse\n  meow report --github                # in a job of GitHub Actions\n  meow report --badge > badge.svg"

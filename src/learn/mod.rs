@@ -25,6 +25,7 @@ pub mod memory;
 mod mixture;
 mod near;
 pub mod newcomers;
+pub mod news;
 mod next;
 pub mod norm;
 mod order;

@@ -105,6 +105,11 @@ macro_rules! table {
                 $(self.$field.drain(..gone);)*
             }
 
+            /// Removes all but the first rows.
+            pub fn truncate(&mut self, kept: usize) {
+                $(self.$field.truncate(kept);)*
+            }
+
             /// Takes the rows at these places, in this order, and no others.
             pub fn pick(&mut self, order: &[u32]) {
                 $(self.$field = order.iter().map(|at| self.$field[*at as usize].clone()).collect();)*

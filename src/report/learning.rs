@@ -1,4 +1,4 @@
-//! What a span of days taught: executions, time lost, what predictions missed, insights, the rhythm, and health.
+//! What a span of days taught: executions, what was newly learnt, time lost, what predictions missed, insights, the rhythm, and health.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::insights::{Insights, insights};
 use super::losses::{self, CAUSES};
+use crate::learn::news::Learnt;
 use crate::learn::{Health, Insight, median};
 use crate::record::Outcome;
 use crate::scan::History;
@@ -35,6 +36,8 @@ pub struct LearningReport {
     pub failed: u64,
     /// Time lost a week by cause, and in all; milliseconds.
     pub lost: Vec<Cause>,
+    /// What is known now and was not when the span began, or otherwise.
+    pub learnt: Learnt,
     /// What predictions missed.
     pub predictions: Predictions,
     /// Insights dated in it.
@@ -90,16 +93,22 @@ pub struct Miss {
     pub took_ms: f64,
 }
 
-/// Returns the page about the `days` days before `now`; insights and health are of everything that is recorded.
+/// Returns when the page about the `days` days before `now` begins, in milliseconds since 1970.
+pub fn begins_ms(now: Timestamp, days: u32) -> i64 {
+    now.as_millisecond().saturating_sub(i64::from(days) * DAY_MS)
+}
+
+/// Returns the page about the `days` days before `now`; insights and health are of everything that is recorded, `learnt` is
+/// what came to be known in these days.
 pub fn learning_report(
     history: History,
     found: &[Insight],
     health: Vec<Health>,
+    learnt: Learnt,
     now: Timestamp,
     days: u32,
 ) -> LearningReport {
-    let to_ms = now.as_millisecond();
-    let from_ms = to_ms.saturating_sub(i64::from(days) * DAY_MS);
+    let from_ms = begins_ms(now, days);
     let recent = history.since(from_ms);
     let executions = &recent.executions;
     let (mut by_weekday, mut by_hour) = ([0; 7], [0; 24]);
@@ -117,6 +126,7 @@ pub fn learning_report(
         executions: executions.len() as u64,
         failed: executions.outcome.iter().filter(|outcome| **outcome == Outcome::Failed).count() as u64,
         lost: lost(&recent, from_ms, days),
+        learnt,
         predictions: predictions(&recent),
         insights: insights(found, executions.len(), None, Some(from_ms)),
         by_weekday,

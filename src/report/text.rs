@@ -8,6 +8,9 @@ use crate::redact::inert;
 /// The width of a plain terminal.
 const WIDTH: usize = 80;
 
+/// What numbers have beside names that fill a terminal alone.
+const BESIDE: usize = 30;
+
 /// What is not parted from the number before it.
 const UNITS: [&str; 9] = ["%", "ms", "s", "min", "h", "B", "KiB", "MiB", "GiB"];
 
@@ -70,15 +73,40 @@ fn line(line: &Line) -> String {
         .collect()
 }
 
+/// Returns a table; what does not fit beside its first columns of words goes on below, beside the same.
 fn grid(table: &Table) -> String {
+    let width = |place: &usize| {
+        let cells = table.rows.iter().filter_map(|row| row.get(*place)).map(|cell| line(cell).chars().count());
+        // One space at each side.
+        cells.chain([line(&table.columns[*place].title).chars().count()]).max().unwrap_or(0) + 2
+    };
+    let lead: Vec<usize> = (0..table.columns.len()).take_while(|place| !table.columns[*place].right).collect();
+    let names: usize = lead.iter().map(width).sum();
+    let room = WIDTH.max(names + BESIDE);
+    let mut parts = vec![lead.clone()];
+    let mut used = names;
+    for place in lead.len()..table.columns.len() {
+        let own = width(&place);
+        if used + own > room + 1 && used > names {
+            parts.push(lead.clone());
+            used = names;
+        }
+        parts.last_mut().expect("one part at least").push(place);
+        used += own;
+    }
+    parts.iter().map(|columns| part(table, columns)).collect::<Vec<_>>().join("\n\n")
+}
+
+/// Returns some columns of a table.
+fn part(table: &Table, columns: &[usize]) -> String {
     let mut grid = Grid::new();
     grid.load_style(presets::NOTHING);
-    grid.set_header(table.columns.iter().map(|column| line(&column.title)));
+    grid.set_header(columns.iter().map(|place| line(&table.columns[*place].title)));
     for row in &table.rows {
-        grid.add_row(row.iter().map(line));
+        grid.add_row(columns.iter().map(|place| row.get(*place).map_or_else(String::new, line)));
     }
-    for (place, column) in table.columns.iter().enumerate() {
-        if let (true, Some(cells)) = (column.right, grid.column_mut(place)) {
+    for (place, column) in columns.iter().enumerate() {
+        if let (true, Some(cells)) = (table.columns[*column].right, grid.column_mut(place)) {
             cells.set_cell_alignment(CellAlignment::Right);
         }
     }

@@ -1,4 +1,4 @@
-//! A history cut to its latest part.
+//! A history cut to its latest or to its earliest part.
 
 use super::History;
 use crate::record::columns::place;
@@ -14,6 +14,16 @@ impl History {
         for execution in &mut self.attempts.execution {
             *execution = place(*execution as usize - gone);
         }
+        self
+    }
+
+    /// Returns the history without the executions that began at `end_ms` (milliseconds since 1970) or later.
+    #[must_use]
+    pub fn until(mut self, end_ms: i64) -> Self {
+        let kept = self.executions.started_ms.partition_point(|started| *started < end_ms);
+        let rows = self.attempts.execution.partition_point(|execution| (*execution as usize) < kept);
+        self.executions.truncate(kept);
+        self.attempts.truncate(rows);
         self
     }
 }

@@ -1,5 +1,6 @@
 //! The learning report: intervals that add up, the same numbers in all forms, and health whose parts make its score.
 
+use meow::learn::news::{What, news};
 use meow::learn::{State, health, insights, learn, trends};
 use meow::record::Outcome;
 use meow::report::format::duration;
@@ -7,6 +8,7 @@ use meow::report::{self, LearningReport, learning_report, losses};
 use meow::scan::History;
 
 use crate::golden::golden;
+use crate::insight::edit;
 use crate::null::{Draw, Made, Shape, history};
 
 fn page(days: u32) -> LearningReport {
@@ -33,7 +35,9 @@ fn page(days: u32) -> LearningReport {
     let health = health(&history, &known);
     let last = *history.executions.started_ms.last().expect("executions");
     let now = jiff::Timestamp::from_millisecond(last + 3_600_000).expect("a time");
-    learning_report(history, &found, health, now, days)
+    let before = history.clone().until(report::learning::begins_ms(now, days));
+    let learnt = news(&learn(State::default(), &before).1, &known);
+    learning_report(history, &found, health, learnt, now, days)
 }
 
 #[test]
@@ -114,4 +118,56 @@ fn each_lost_minute_has_one_cause() {
         assert!((ms * page.weeks - expected).abs() < 1e-6 * expected, "{lost:?} {expected}");
     }
     assert_eq!((lost.retried_ms, lost.waiting_ms), (0.0, 0.0));
+}
+
+#[test]
+fn what_is_new_and_what_moved_is_learnt_and_the_rest_is_not() {
+    let step = |id: &str| Made {
+        id: id.into(),
+        needs: vec![],
+        median_ms: 60_000.0,
+        broken_trees: 0.0,
+        flaky: 0.0,
+        hangs: 0.0,
+    };
+    let shape = Shape {
+        steps: vec![step("steady"), step("slower"), step("fails"), step("new")],
+        executions: 160,
+        sigma: 0.1,
+        machines: vec![("linux-x86_64-2c-16g", 1.0)],
+        slots: 8,
+        repeats: (0.0, 0.0),
+        every_minutes: 300.0,
+    };
+    let mut at = 0;
+    let mut cut_ms = 0;
+    let records = edit(&history(&shape, &mut Draw::new(21)), |execution, attempts| {
+        at += 1;
+        if at == 101 {
+            cut_ms = execution.started_at.as_millisecond();
+        }
+        attempts.retain(|one| at > 100 || one.step != "new");
+        for one in attempts.iter_mut().filter(|_| at > 100) {
+            if one.step == "slower" {
+                one.duration_ms = one.duration_ms.map(|ms| ms * 4.0);
+            }
+            if one.step == "fails" && at % 2 == 0 {
+                one.outcome = Outcome::Failed;
+            }
+        }
+    });
+    let all = History::from_records("project", &records);
+    let before = all.clone().until(cut_ms);
+    assert_eq!((before.executions.len(), all.clone().since(cut_ms).executions.len()), (100, 60));
+    let known = |history: &History| learn(State::default(), history).1;
+    let learnt = news(&known(&before), &known(&all));
+    let of = |step: &str| learnt.news.iter().filter(|one| one.step.as_deref() == Some(step)).collect::<Vec<_>>();
+    assert!(of("steady").is_empty(), "{learnt:#?}");
+    assert!(matches!(of("new")[..], [one] if matches!(one.what, What::New { n: 60, .. })), "{learnt:#?}");
+    let slower = |what: &What| matches!(what, What::Time { before_ms, after_ms } if after_ms / before_ms > 3.0);
+    assert!(of("slower").iter().any(|one| slower(&one.what)), "{learnt:#?}");
+    let fails = |what: &What| matches!(what, What::Failure { before, after } if after > before);
+    assert!(of("fails").iter().any(|one| fails(&one.what)), "{learnt:#?}");
+    assert_eq!((learnt.known, learnt.new), (5, 1), "{learnt:#?}");
+    assert_eq!(news(&known(&all), &known(&all)).news, [], "the same teaches nothing");
 }

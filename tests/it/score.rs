@@ -228,40 +228,52 @@ proptest::proptest! {
     }
 }
 
-#[test]
-fn a_new_repository_starts_from_what_the_others_know() {
-    let rows: Vec<_> = (0..6_u32)
-        .flat_map(|repository| (0..30_u32).map(move |run| (repository, run)))
-        .flat_map(|(repository, run)| (0..3_u32).map(move |step| (repository, run, step)))
-        .collect();
+/// Returns six repositories whose builds, tests and lints take alike; names are as `called` in each.
+fn six_alike(called: impl Fn(u32, &str) -> String) -> Trace {
     let mut trace = Trace::default();
-    let (workflow, step) = (trace.names.intern("ci"), ["build", "test", "lint"].map(|name| trace.names.intern(name)));
     let mut draw = Draw::new(3);
-    for (place, (repository, run, at)) in (0..).zip(rows) {
-        let execution = repository * 30 + run;
-        let known = Known {
-            execution,
-            repository,
-            workflow,
-            step: step[at as usize],
-            attempt: 1,
-            started_us: 1_000_000_000 * i64::from(execution) + place,
-            commit: None,
-            branch: None,
-            machine: None,
-            inputs_bytes: f64::NAN,
-            metrics: Box::default(),
-        };
-        let duration_ms = [60_000.0, 20_000.0, 1_000.0][at as usize] * (0.2 * draw.normal()).exp();
-        trace.attempts.push((known, Came { duration_ms, outcome: Outcome::Passed }));
+    for execution in 0..180_u32 {
+        let repository = execution / 30;
+        for (place, (step, median_ms)) in (0..).zip([("build", 60_000.0), ("test", 20_000.0), ("lint", 1_000.0)]) {
+            let known = Known {
+                execution,
+                repository,
+                workflow: trace.names.intern(&called(repository, "ci")),
+                step: trace.names.intern(&called(repository, step)),
+                attempt: 1,
+                started_us: 1_000_000_000 * i64::from(execution) + place,
+                commit: None,
+                branch: None,
+                machine: None,
+                inputs_bytes: f64::NAN,
+                metrics: Box::default(),
+            };
+            let duration_ms = median_ms * (0.2 * draw.normal()).exp();
+            trace.attempts.push((known, Came { duration_ms, outcome: Outcome::Passed }));
+        }
     }
     trace.executions = (0..180).map(|execution: u32| execution.to_string()).collect();
+    trace
+}
+
+#[test]
+fn a_new_repository_starts_from_what_the_others_know_by_name_or_by_the_same_hash() {
+    let hash = |key: &str, name: &str| meow::record::Digest::of(format!("{key}{name}").as_bytes()).to_string();
+    let plain = six_alike(|_, name| name.to_owned());
+    let one_key = six_alike(|_, name| hash("team", name));
+    for trace in [plain, one_key] {
+        let said = trace.replay(&mut Forecaster::default());
+        let found = meow::learn::newcomers::newcomers(&trace, &said).expect("six repositories");
+        assert_eq!((found.repositories, found.attempts), (6, 360));
+        assert!(found.with.predicted > 0.99 && found.without.predicted < 0.99, "{found:?}");
+        // The first build of the second repository takes a minute too.
+        let first = trace.attempts.iter().position(|(known, _)| known.repository == 1).expect("a second repository");
+        let said = said[first].duration_ms.expect("kin");
+        assert!((30_000.0..120_000.0).contains(&said.p50) && said.p90 > said.p50, "{said:?}");
+    }
+    // Hashes of other keys have nothing in common: nothing is known of the first build.
+    let trace = six_alike(|repository, name| hash(&repository.to_string(), name));
     let said = trace.replay(&mut Forecaster::default());
-    let found = meow::learn::newcomers::newcomers(&trace, &said).expect("six repositories");
-    assert_eq!((found.repositories, found.attempts), (6, 360));
-    assert!(found.with.predicted > 0.99 && found.without.predicted < 0.99, "{found:?}");
-    // The first build of the second repository takes a minute too.
     let first = trace.attempts.iter().position(|(known, _)| known.repository == 1).expect("a second repository");
-    let said = said[first].duration_ms.expect("kin");
-    assert!((30_000.0..120_000.0).contains(&said.p50) && said.p90 > said.p50, "{said:?}");
+    assert_eq!(said[first].duration_ms, None);
 }

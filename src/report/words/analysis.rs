@@ -1,10 +1,14 @@
 //! The page of patterns in words.
 
+use crate::learn::insight::SlotUse;
 use crate::learn::{Edge, Flakiness, Pattern, Trend, Verdict, WorkflowPattern};
 use crate::plan::{Interval, Odds};
 use crate::report::analysis::Analysis;
 use crate::report::document::{Block, Document, Line, Piece, Table, name, strong, words};
 use crate::report::{changes as told, format};
+
+/// Changes that are shown.
+const CHANGES: usize = 20;
 
 impl Analysis {
     /// Returns the page in words.
@@ -18,13 +22,28 @@ impl Analysis {
                 .with(Block::Title(vec![name(key)]))
                 .with(Block::Paragraph(summary(pattern)))
                 .with(Block::Table(steps(pattern)));
+            for used in self.slots.iter().filter(|used| used.workflow == pattern.workflow) {
+                page = page.with(Block::Paragraph(vec![words(slots(used))]));
+            }
             for step in pattern.steps.iter().filter(|step| step.machine.is_none()) {
                 page = step.flakiness.iter().fold(page, |page, known| page.with(Block::Paragraph(doubt(step, known))));
             }
         }
         if !self.changes.is_empty() {
-            page = page.with(Block::Title(vec![words("Changes")])).with(Block::Table(changes(&self.changes)));
-            let lines: Vec<Line> = self.changes.iter().filter(|trend| !trend.commits.is_empty()).map(between).collect();
+            let mut latest: Vec<&Trend> = self.changes.iter().collect();
+            latest.sort_by_key(|trend| std::cmp::Reverse(trend.first_after.started_ms));
+            let left = latest.len().saturating_sub(CHANGES);
+            latest.truncate(CHANGES);
+            page = page.with(Block::Title(vec![words("Changes, latest first")])).with(Block::Table(changes(&latest)));
+            if left > 0 {
+                let more = vec![
+                    words(format!("{left} older changes: ")),
+                    name("meow insights --all --type change"),
+                    words(" shows them."),
+                ];
+                page = page.with(Block::Paragraph(more));
+            }
+            let lines: Vec<Line> = latest.into_iter().filter(|trend| !trend.commits.is_empty()).map(between).collect();
             if !lines.is_empty() {
                 page = page.with(Block::Lead(lines));
             }
@@ -37,8 +56,9 @@ impl Analysis {
         }
         page.with(Block::Note(vec![words(
             "median and p10 – p90 of passed attempts. fails: odds of a first attempt, 90 % interval. retries: passed of \
-             tried. queue: ready without a free slot, median. critical: share of executions with the step on the \
-             critical path. slack: how much longer it could take, median. memory: p90 of peaks.",
+             tried. queue: ready but not started, median. critical: share of executions with the step on the \
+             critical path. slack: how much longer it could take, median. cpu: processor time, median. memory: peak, median and \
+             p90; set aside: what plans keep for the next attempt.",
         )]))
     }
 }
@@ -51,6 +71,31 @@ fn summary(pattern: &WorkflowPattern) -> Line {
         format::interval(pattern.duration_ms.as_ref()),
         odds(pattern.failure.as_ref()),
     ))]
+}
+
+/// Returns where the time of slots went.
+fn slots(used: &SlotUse) -> String {
+    let parts = [
+        (used.worked_ms, "worked"),
+        (used.unready_ms, "idle with nothing ready"),
+        (used.backoff_ms, "idle before a retry"),
+        (used.locks_ms, "idle while a step waited for a lock"),
+        (used.memory_ms, "idle while a step waited for memory"),
+        (used.processors_ms, "idle while a step waited for processors"),
+        (used.other_ms, "idle though a step was ready, for no recorded reason"),
+    ];
+    let shown = parts.iter().filter(|(ms, what)| *what == "worked" || *ms >= 0.005 * used.slot_ms);
+    let shown: Vec<String> = shown.map(|(ms, what)| format!("{} {what}", format::percent(ms / used.slot_ms))).collect();
+    #[expect(clippy::cast_precision_loss, reason = "a hundred executions")]
+    let each = |ms: f64| format::duration(ms / used.executions as f64);
+    format!(
+        "slots, over the latest {}: {}; in each, steps were ready for {} while all slots worked, and attempts that were tried \
+         again took {} (mean).",
+        format::count(used.executions, "execution"),
+        shown.join(", "),
+        each(used.queued_ms),
+        each(used.retried_ms)
+    )
 }
 
 /// Returns what speaks for failures by chance.
@@ -82,7 +127,10 @@ fn steps(pattern: &WorkflowPattern) -> Table {
         ">queue",
         ">critical",
         ">slack",
+        ">cpu",
         ">memory",
+        ">p90",
+        ">set aside",
     ];
     let mut table = Table::new(&titles);
     for step in &pattern.steps {
@@ -95,7 +143,7 @@ fn steps(pattern: &WorkflowPattern) -> Table {
     table
 }
 
-fn cells(step: &Pattern) -> [Piece; 11] {
+fn cells(step: &Pattern) -> [Piece; 14] {
     let or_dash = |text: Option<String>| words(text.unwrap_or_else(|| "–".to_owned()));
     let median = |known: &Interval| format::duration(known.p50);
     let spread = |known: &Interval| format!("{} – {}", format::duration(known.p10), format::duration(known.p90));
@@ -110,11 +158,14 @@ fn cells(step: &Pattern) -> [Piece; 11] {
         or_dash(step.queue_ms.as_ref().map(median)),
         or_dash(step.critical_share.map(format::percent)),
         or_dash(step.slack_ms.map(format::duration)),
+        or_dash(step.cpu_ms.as_ref().map(median)),
+        or_dash(step.peak_memory_bytes.as_ref().map(|peak| format::bytes(peak.p50))),
         or_dash(step.peak_memory_bytes.as_ref().map(|peak| format::bytes(peak.p90))),
+        or_dash(step.memory_bytes.map(format::bytes)),
     ]
 }
 
-fn changes(trends: &[Trend]) -> Table {
+fn changes(trends: &[&Trend]) -> Table {
     let titles =
         ["workflow", "step", "machine", "measure", ">before", ">after", ">change", ">p-value", ">n", "between", "and"];
     let mut table = Table::new(&titles);

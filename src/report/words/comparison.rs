@@ -61,7 +61,7 @@ impl Comparison {
             lines.push(vec![words(format!("… and {more} more below."))]);
         }
         if !self.claims() {
-            lines.insert(0, vec![strong("No change that the runs can show.")]);
+            lines.insert(0, vec![strong("No change that the executions can show.")]);
         }
         lines
     }
@@ -150,7 +150,7 @@ impl Comparison {
             )
         });
         format!(
-            "{} against {}. Durations are medians of passed runs (p10 – p90, n runs), compared within a machine class; \
+            "{} against {}. Durations are medians of what passed (p10 – p90, n executions), compared within a machine class; \
              \"slower\" and \"faster\" hold with {} confidence for all {} together. \"failed\" counts {} / {}.{left}{moved}",
             format::count(self.head_executions, "execution"),
             self.base_executions,
@@ -193,8 +193,8 @@ pub(in crate::report) fn verdict(change: &Change) -> Piece {
         (Some(failing), Some(duration)) => strong(format!("{failing}, {duration}")),
         (Some(claim), None) | (None, Some(claim)) => strong(claim),
         (None, None) => words(match change.duration {
-            DurationVerdict::FewRuns if head.failed > 0 && head.duration_ms.is_none() => "no passed run",
-            DurationVerdict::FewRuns => "too few runs",
+            DurationVerdict::FewRuns if head.failed > 0 && head.duration_ms.is_none() => "none passed",
+            DurationVerdict::FewRuns => "too few executions",
             DurationVerdict::OtherMachine => "other machine class",
             DurationVerdict::New => "new",
             DurationVerdict::Absent => "did not run",

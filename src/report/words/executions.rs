@@ -101,7 +101,7 @@ fn far(far: &Far) -> Line {
 }
 
 fn table(lines: &[ExecutionLine]) -> Table {
-    let mut table = Table::new(&["when", "workflow", "outcome", ">duration", ">steps", "failed", "commit", "id"]);
+    let mut table = Table::new(&["when", "workflow", "outcome", ">duration", "failed", "commit", "id"]);
     for line in lines {
         let commit = line.commit.map_or_else(String::new, |commit| short(&commit.to_string()));
         let dirty = if line.dirty == Some(true) { "+" } else { "" };
@@ -120,7 +120,6 @@ fn table(lines: &[ExecutionLine]) -> Table {
             vec![name(&line.workflow)],
             vec![outcome(line.outcome)],
             vec![words(line.duration_ms.map_or_else(|| "–".to_owned(), format::duration))],
-            vec![words(line.steps.to_string())],
             failed,
             vec![words(format!("{commit}{dirty}"))],
             vec![words(short(&line.id))],

@@ -1,10 +1,15 @@
 //! The learning report in words.
 
+use crate::learn::Verdict;
 use crate::learn::health::WEIGHTS;
-use crate::report::document::{Block, Document, Table, name, strong, words};
-use crate::report::format::{count, duration, percent};
+use crate::learn::news::{Learnt, News, What};
+use crate::report::document::{Block, Document, Line, Table, name, strong, words};
+use crate::report::format::{bytes, change, count, duration, percent};
 use crate::report::learning::LearningReport;
 use crate::report::words::Extent;
+
+/// News that are shown.
+const NEWS: usize = 10;
 
 /// Weekdays, as rows are called.
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -19,6 +24,8 @@ impl LearningReport {
                 strong(count(self.executions, "execution")),
                 words(format!(" in {}, {} failed.", count(u64::from(self.days), "day"), self.failed)),
             ]]))
+            .with(Block::Title(vec![words("Newly learnt")]))
+            .with(Block::Lead(self.learnt()))
             .with(Block::Title(vec![words("Time lost a week")]))
             .with(Block::Table(self.lost()))
             .with(Block::Title(vec![words("Predictions")]))
@@ -45,6 +52,19 @@ impl LearningReport {
         )]))
     }
 
+    fn learnt(&self) -> Vec<Line> {
+        let Learnt { known, new, changed, news } = &self.learnt;
+        let mut lines = vec![vec![words(format!(
+            "{} of steps and workflows known: {new} new, {changed} changed.",
+            count(*known, "pattern")
+        ))]];
+        lines.extend(news.iter().take(NEWS).map(told));
+        if news.len() > NEWS {
+            lines.push(vec![words(format!("{} more: ", news.len() - NEWS)), name("--json"), words(" holds them.")]);
+        }
+        lines
+    }
+
     fn lost(&self) -> Table {
         let mut table = Table::new(&["cause", ">lost", ">90 % interval"]);
         for cause in &self.lost {
@@ -68,7 +88,7 @@ impl LearningReport {
     }
 
     fn misses(&self) -> Table {
-        let mut table = Table::new(&["missed most", "workflow", ">predicted", ">p90", ">took", "id"]);
+        let mut table = Table::new(&["missed most", "workflow", ">predicted", ">p90", ">took", ">over p90", "id"]);
         for miss in &self.predictions.worst {
             table.row([
                 name(&miss.step),
@@ -76,6 +96,7 @@ impl LearningReport {
                 words(duration(miss.p50_ms)),
                 words(duration(miss.p90_ms)),
                 words(duration(miss.took_ms)),
+                words(change(miss.took_ms / miss.p90_ms)),
                 words(miss.execution.chars().take(8).collect::<String>()),
             ]);
         }
@@ -117,4 +138,31 @@ impl LearningReport {
         }
         table
     }
+}
+
+/// Returns one thing that was learnt in a line.
+fn told(news: &News) -> Line {
+    let mut line = match &news.step {
+        Some(step) => vec![name(step), words(" of "), name(&news.workflow)],
+        None => vec![name(&news.workflow)],
+    };
+    let from = |before: String, after: String| format!("went from {before} to {after}");
+    let said = match news.what {
+        What::New { n, p50_ms } => {
+            let predicted = p50_ms.map_or_else(String::new, |ms| format!(", predicted to take {}", duration(ms)));
+            format!(" is new (n {n}){predicted}")
+        }
+        What::Time { before_ms, after_ms } => {
+            format!(": the predicted time {}", from(duration(before_ms), duration(after_ms)))
+        }
+        What::Memory { before_bytes, after_bytes } => {
+            format!(": the peak memory {}", from(bytes(before_bytes), bytes(after_bytes)))
+        }
+        What::Failure { before, after } => format!(": the odds of failing {}", from(percent(before), percent(after))),
+        What::Verdict { after: Some(Verdict::Flaky), .. } => " is now known to be flaky".to_owned(),
+        What::Verdict { after: Some(Verdict::Suspect), .. } => " is now suspected to be flaky".to_owned(),
+        What::Verdict { after: None, .. } => " is no longer thought to be flaky".to_owned(),
+    };
+    line.push(words(format!("{said}.")));
+    line
 }

@@ -16,7 +16,7 @@ pub(super) fn section(page: &Comparison, at: &At) -> Option<String> {
     let lead: String =
         page.claimed().iter().map(|line| format!("<li>{}</li>\n", blocks::line(line))).collect::<Vec<_>>().concat();
     let lead = if lead.is_empty() {
-        "<p class=\"lead\">No change that the runs can show.</p>\n".to_owned()
+        "<p class=\"lead\">No change that the executions can show.</p>\n".to_owned()
     } else {
         format!("<ul class=\"lead claims\">\n{lead}</ul>\n")
     };
