@@ -18,8 +18,8 @@ use crate::store::{self, segment};
 const RECORDS: &str = ".meow/records";
 /// The folder of decisions, some of which are tombstones.
 const ACTIONS: &str = ".meow/actions";
-/// Segments are read in batches, so that their bytes are not all in memory at once.
-const BATCH: usize = 128;
+/// Segments are read in batches of so many a thread, so that few of them are in memory besides the columns.
+const BATCH: usize = 32;
 /// So many damaged segments are named; the rest are counted.
 const NAMED: usize = 3;
 

@@ -32,7 +32,7 @@ use crate::record::{Columns, Digest, Record};
 ///
 /// 0: the first. Everything may still change: stores of version 0 may be thrown away.
 ///
-/// The pages were chosen by measurement (`cargo bench --bench segment_bytes`: 2,000 executions of up to 10 steps, names
+/// The pages were chosen by measurement (`cargo bench --bench memory -- encodings`: 2,000 executions of up to 10 steps, names
 /// and durations of real ones, every column filled; bytes per execution in the pack after gc, with 1, 10 and 100
 /// executions a commit, which itself is counted). Never compressed, no statistics, no Arrow schema:
 ///

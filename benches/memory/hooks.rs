@@ -1,22 +1,15 @@
-//! Measures what meow's hooks add to `git commit`, in turn with commits of a repository without hooks.
-//!
-//! `cargo bench --bench hooks -- [ROUNDS]` prints one row a layout: median and 95th percentile of a commit, what it adds to the
-//! commit without hooks of the same round, the ratio of the medians, and the processor time of git, hook and meow together.
-#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement writes files, runs git and prints")]
-#![expect(clippy::cast_precision_loss, reason = "counts are small")]
+//! What meow's hooks add to `git commit`, in turn with commits of a repository without hooks.
 
-use std::error::Error;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use super::Outcome;
+use super::measure::{at, processor_ms};
 
 const MEOW: &str = env!("CARGO_BIN_EXE_meow");
-/// Rounds; each is one commit a layout.
-const ROUNDS: usize = 60;
 /// Executions that wait in the spool for a commit.
 const WAITING: usize = 10;
 
@@ -45,52 +38,63 @@ const LAYOUTS: [Layout; 7] = [
 
 /// What was measured of one layout, in milliseconds.
 #[derive(Default)]
-struct Times {
+pub struct Times {
+    pub name: &'static str,
     wall: Vec<f64>,
     added: Vec<f64>,
     processor: f64,
 }
 
-fn main() -> Outcome<()> {
-    // `cargo bench` adds `--bench`.
-    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
-    let rounds: usize = args.next().map_or(Ok(ROUNDS), |text| text.parse())?;
-    let folder = tempfile::tempdir()?;
+impl Times {
+    /// Returns the median of a commit.
+    pub fn median(&self) -> f64 {
+        at(&self.wall, 0.5)
+    }
+}
+
+/// Returns what so many commits of each layout took, the one without hooks first.
+pub fn times(folder: &Path, rounds: usize) -> Outcome<Vec<Times>> {
     let repositories =
-        LAYOUTS.iter().enumerate().map(|(at, layout)| layout.make(folder.path(), at)).collect::<Outcome<Vec<_>>>()?;
-    let mut times: Vec<Times> = LAYOUTS.iter().map(|_| Times::default()).collect();
+        LAYOUTS.iter().enumerate().map(|(at, layout)| layout.make(folder, at)).collect::<Outcome<Vec<_>>>()?;
+    let mut times: Vec<Times> = LAYOUTS.iter().map(|layout| Times { name: layout.name, ..Times::default() }).collect();
     // The first rounds warm the caches.
     for round in 0..rounds + 3 {
         let mut base = 0.0;
         for (at, layout) in LAYOUTS.iter().enumerate() {
-            let (wall, processor) = layout.commit(folder.path(), &repositories[at], round)?;
+            let (wall, processor) = layout.commit(folder, &repositories[at], round)?;
             if at == 0 {
                 base = wall;
             }
             if round >= 3 {
                 times[at].wall.push(wall);
                 times[at].added.push(wall - base);
-                times[at].processor += processor;
+                times[at].processor += processor / rounds as f64;
             }
         }
     }
+    Ok(times)
+}
+
+/// Prints one row a layout: a commit, what it adds to the one without hooks of the same round, the ratio of the medians, and
+/// the processor time of git, hook and meow together.
+pub fn print(times: &[Times], rounds: usize) {
     println!("{rounds} commits of one changed file, in turn; milliseconds\n");
     println!(
         "{:38} {:>8} {:>8} {:>10} {:>10} {:>7} {:>9}",
         "git commit with", "p50", "p95", "added p50", "added p95", "ratio", "processor"
     );
-    let base = at(&mut times[0].wall.clone(), 0.5);
-    for (layout, times) in LAYOUTS.iter().zip(&mut times) {
-        let (p50, p95) = (at(&mut times.wall, 0.5), at(&mut times.wall, 0.95));
-        let (added, added_p95) = (at(&mut times.added, 0.5), at(&mut times.added, 0.95));
-        let processor = times.processor / rounds as f64;
+    for one in times {
         println!(
-            "{:38} {p50:>8.1} {p95:>8.1} {added:>10.1} {added_p95:>10.1} {:>7.2} {processor:>9.1}",
-            layout.name,
-            p50 / base
+            "{:38} {:>8.1} {:>8.1} {:>10.1} {:>10.1} {:>7.2} {:>9.1}",
+            one.name,
+            one.median(),
+            at(&one.wall, 0.95),
+            at(&one.added, 0.5),
+            at(&one.added, 0.95),
+            one.median() / times[0].median(),
+            one.processor
         );
     }
-    Ok(())
 }
 
 impl Layout {
@@ -133,10 +137,10 @@ impl Layout {
         fs::write(top.join("file-0"), format!("round {round}\n"))?;
         let mut command = self.command("git", folder, top);
         command.args(["commit", "--quiet", "--all", "--message=work"]);
-        let (before, began) = (processor()?, Instant::now());
+        let (before, began) = (processor_ms()?, Instant::now());
         run(&mut command)?;
         let wall = began.elapsed().as_secs_f64() * 1e3;
-        Ok((wall, processor()? - before))
+        Ok((wall, processor_ms()? - before))
     }
 
     fn command(&self, program: &str, folder: &Path, top: &Path) -> Command {
@@ -161,21 +165,4 @@ fn run(command: &mut Command) -> Outcome<()> {
         return Ok(());
     }
     Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
-}
-
-/// Returns the processor time of all children so far, in milliseconds (`cutime` and `cstime` of proc(5), in ticks of 10 ms).
-fn processor() -> Outcome<f64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit_once(") ").map_or("", |(_, fields)| fields).split(' ').collect();
-    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
-    Ok((ticks(13) + ticks(14)) * 10.0)
-}
-
-/// Returns a quantile by nearest rank.
-fn at(values: &mut [f64], share: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let most = values.len().saturating_sub(1);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank")]
-    let rank = (share * most as f64).round() as usize;
-    values.get(rank).copied().unwrap_or_default()
 }
