@@ -34,14 +34,32 @@ impl Serialize for Series {
             let place = moments.binary_search(when).unwrap_or_default();
             u32::try_from(place).unwrap_or(u32::MAX)
         };
-        let Self { passed, failed, first_attempts, first_failed, retries, retries_passed, timelines, critical, .. } =
-            *self;
+        // Every field by name, so that a new one cannot be forgotten here.
+        let Self {
+            passed,
+            failed,
+            first_attempts,
+            first_failed,
+            retries,
+            retries_passed,
+            longest,
+            trials,
+            duration: _,
+            failing: _,
+            memory: _,
+            cpu: _,
+            queue: _,
+            slack: _,
+            wall_share: _,
+            timelines,
+            critical,
+        } = self;
+        let counts = [passed, failed, first_attempts, first_failed, retries, retries_passed, timelines, critical];
         let packed = Packed {
-            counts: [passed, failed, first_attempts, first_failed, retries, retries_passed, timelines, critical],
-            longest: self.longest,
+            counts: counts.map(|count| *count),
+            longest: *longest,
             windows: windows.map(|samples| samples.iter().map(|(when, value)| (place(when), *value)).collect()),
-            trials: self
-                .trials
+            trials: trials
                 .samples()
                 .iter()
                 .map(|(when, inputs, failed)| (place(when), *inputs.bytes(), *failed))
