@@ -20,7 +20,7 @@ use super::terminal::Terminal;
 use super::trust::gate;
 use super::{Context, foresight, sandbox, workflows};
 use crate::error::{Error, Kind, Result};
-use crate::execute::{Event, ExecutionOutcome, Listeners, Options, Shared, Stop, execute};
+use crate::execute::{BUG, Event, ExecutionOutcome, Listeners, Options, Shared, Stop, execute};
 use crate::git::Repository;
 use crate::plan::{Limits, Plan, PlannedStep, Selection, Skip, plan};
 use crate::record::{ExecutionId, PARTIAL};
@@ -264,6 +264,7 @@ fn perform(
         let _ = std::fs::remove_dir_all(&logs);
     }
     let code = match outcome {
+        _ if summary.is_bug() => Error::new(Kind::Bug, BUG).exit_code(),
         ExecutionOutcome::Passed => 0,
         ExecutionOutcome::Failed if args.exit_code => summary.failed_code().unwrap_or(1),
         ExecutionOutcome::Failed | ExecutionOutcome::Cancelled => 1,

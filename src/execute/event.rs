@@ -119,6 +119,9 @@ pub enum ExecutionOutcome {
     Cancelled,
 }
 
+/// Why an attempt did not come to an end of its own where meow itself failed.
+pub const BUG: &str = "meow itself failed, which is a bug";
+
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "ending", rename_all = "kebab-case")]

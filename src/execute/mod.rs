@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use event::{Ending, Event, ExecutionOutcome, Resource, Usage};
+pub use event::{BUG, Ending, Event, ExecutionOutcome, Resource, Usage};
 pub use foreground::{Around, foreground};
 pub use ledger::Shared;
 pub use sandbox::Sandbox;

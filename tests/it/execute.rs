@@ -232,6 +232,62 @@ fn what_passed_is_taken_back_when_asked() {
 }
 
 #[test]
+fn what_takes_back_is_held_to_a_time_limit() {
+    let space = Space::repository();
+    let undo = "undo = \"sleep 60\"\ntimeout = \"300ms\"";
+    workflow(&space, "ci", &[("one", &[], "true", undo), ("two", &["one"], "exit 4", "")]);
+    let said = space.meow(&["execute", "--undo"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("undo  one") && said.err.contains("time limit of 300 ms"), "{}", said.err);
+}
+
+/// Runs one step of a workflow with what recognises failures, as a program of its own would.
+#[test]
+fn a_panic_beside_a_step_is_an_end_and_nothing_hangs() {
+    use meow::execute::{BUG, Ending, Event, ExecutionOutcome, Listeners, Options, Stop, execute};
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "formula = \"ci\"\n[[steps]]\nid = \"a\"\nrun = \"false\"\n[[steps]]\nid = \"b\"\nrun = \"sleep 0.2\"\n";
+    let source = meow::workflow::Source {
+        file: "ci.toml".into(),
+        dialect: meow::workflow::Dialect::Own,
+        bytes: text.as_bytes().to_vec(),
+    };
+    let workflow =
+        meow::workflow::load(&source, &std::collections::BTreeMap::new(), &mut |_, _| panic!("extends nothing"));
+    let limits = meow::plan::Limits { slots: 2, ..meow::plan::Limits::default() };
+    let plan =
+        meow::plan::plan(&workflow.expect("a workflow"), &meow::plan::Hints::default(), &limits).expect("a plan");
+    let options = Options {
+        execution: "e".to_owned(),
+        directory: folder.path().to_path_buf(),
+        environment: std::env::vars_os().collect(),
+        logs: folder.path().join("logs"),
+        keep_going: true,
+        undo: false,
+        grace: Duration::from_secs(1),
+        sandbox: None,
+        sandbox_floor: meow::workflow::Sandbox::Off,
+        shared: None,
+        recognise: Some(std::sync::Arc::new(|_, _, _| panic!("on purpose"))),
+        ask: None,
+    };
+    let mut endings = Vec::new();
+    let clock = meow::clock::Clock::system();
+    let mut show = |events: &[Event]| {
+        endings.extend(events.iter().filter_map(|event| match event {
+            Event::AttemptFinished { step, ending, .. } => Some((step.to_string(), ending.clone())),
+            _ => None,
+        }));
+    };
+    let listeners = Listeners { keep: &mut |_| (), show: &mut show };
+    let outcome = execute(&plan, &options, &clock, &Stop::default(), listeners);
+    endings.sort_by(|one, other| one.0.cmp(&other.0));
+    let bug = Ending::NotStarted { reason: BUG.to_owned() };
+    assert_eq!(endings, [("a".to_owned(), bug), ("b".to_owned(), Ending::Exited { code: 0 })]);
+    assert_eq!(outcome, ExecutionOutcome::Failed);
+}
+
+#[test]
 fn manual_steps_are_skipped_or_asked_about() {
     let space = Space::repository();
     workflow(&space, "ci", &[("sign", &[], "", "title = \"Sign it\""), ("ship", &["sign"], "touch shipped", "")]);

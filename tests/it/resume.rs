@@ -180,3 +180,17 @@ fn what_cannot_be_resumed_is_said() {
     std::process::Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().expect("kill");
     child.wait().expect("its end");
 }
+
+#[test]
+fn two_who_resume_at_the_same_moment_run_nothing_twice() {
+    let space = Space::repository();
+    workflow(&space, &[("a", &[], "true", ""), ("b", &["a"], "test -e fixed && sleep 0.5", "")]);
+    assert_eq!(space.meow(&["execute", "ci"]).code, 1);
+    assert_eq!(ran(&space), "a 1, b 1");
+    space.write("fixed", "");
+    let two = [start(&space, &["execute", "--resume"]), start(&space, &["execute", "--resume"])];
+    let said = two.map(|child| child.wait_with_output().expect("its end"));
+    let mut codes = said.each_ref().map(|said| said.status.code());
+    codes.sort_unstable();
+    assert_eq!((codes, ran(&space).as_str()), ([Some(0), Some(2)], "b 2"), "{said:?}");
+}

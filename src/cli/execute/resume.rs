@@ -1,6 +1,8 @@
 //! `--resume`: finds the execution that is meant, what of it need not run again, and ends what it left running.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -34,6 +36,9 @@ pub(super) struct Resume {
     pub workflow: String,
     /// It, after those that it went on with itself.
     chain: Vec<Earlier>,
+    /// Held until the journal of the new execution says that it goes on with this one: who resumes at the same moment waits,
+    /// and then finds that.
+    turn: Cell<Option<File>>,
 }
 
 /// An execution of this repository.
@@ -65,6 +70,7 @@ pub(super) fn find(
         }
         None => None,
     };
+    let turn = turn(repository);
     let known = known(repository, context)?;
     let of_workflow =
         |one: &&Known| workflow.as_deref().is_none_or(|workflow| one.earlier.execution.workflow == workflow);
@@ -104,7 +110,7 @@ pub(super) fn find(
         chain.push(before.earlier.clone());
     }
     chain.reverse();
-    Ok(Resume { id, workflow: execution.workflow.clone(), chain })
+    Ok(Resume { id, workflow: execution.workflow.clone(), chain, turn: Cell::new(turn) })
 }
 
 /// Returns every execution that is recorded or has a journal.
@@ -128,6 +134,15 @@ fn known(repository: &Repository, context: &Context) -> Result<BTreeMap<Executio
         one.own = written.filter(|_| spooled.worktree == repository.worktree());
     }
     Ok(known)
+}
+
+/// Waits until nobody else is about to resume something here. Where nothing can be written nobody can be waited for.
+fn turn(repository: &Repository) -> Option<File> {
+    let folder = repository.private_dir();
+    std::fs::create_dir_all(&folder).ok()?;
+    let file = File::options().create(true).append(true).open(folder.join("resume.lock")).ok()?;
+    file.lock().ok()?;
+    Some(file)
 }
 
 fn earlier(execution: &Execution) -> Earlier {
@@ -215,8 +230,9 @@ impl Resume {
         lines.iter().map(|line| inert::terminal(line).into_owned()).collect()
     }
 
-    /// Ends what the interrupted executions left running, so that no step runs twice at once.
+    /// Ends what the interrupted executions left running, so that no step runs twice at once, and lets others resume.
     pub(super) fn end_survivors(&self, project: &Project, context: &Context) {
+        drop(self.turn.take());
         let Some(logs) = project.repository.as_ref().map(|repository| repository.private_dir().join("logs")) else {
             return;
         };

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::forecast::{milliseconds, name, path, range};
 use super::shown;
-use crate::execute::{Ending, Event, ExecutionOutcome, Resource, log};
+use crate::execute::{BUG, Ending, Event, ExecutionOutcome, Resource, log};
 use crate::learn::insight::{Anomaly, What, anomalies};
 use crate::plan::{Plan, Run, StepIndex, Timeline};
 use crate::record::ExecutionId;
@@ -191,6 +191,11 @@ impl<'a> Summary<'a> {
             self.last.values().filter(|(_, _, ending)| !ending.passed() && *ending != Ending::Cancelled).collect();
         failed.sort_by(|a, b| a.0.ended_ms.total_cmp(&b.0.ended_ms));
         failed.into_iter().map(|(run, attempt, ending)| (run.step, *attempt, ending)).collect()
+    }
+
+    /// Returns whether an attempt ended because meow itself failed.
+    pub(super) fn is_bug(&self) -> bool {
+        self.last.values().any(|(_, _, ending)| matches!(ending, Ending::NotStarted { reason } if reason == BUG))
     }
 
     fn counts(&self) -> String {

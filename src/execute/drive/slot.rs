@@ -2,14 +2,17 @@
 //! that nothing has to be woken between one step and the next.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::mpsc;
 use std::thread::Scope;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::{Drive, End, Running, State, confine};
-use crate::execute::event::{Ending, Event, Usage};
+use crate::execute::event::{BUG, Ending, Event, Usage};
 use crate::execute::log;
 use crate::execute::metrics;
 use crate::execute::outlet::Outlet;
@@ -57,7 +60,8 @@ impl Drive<'_> {
             };
             let started = self.begin(&mut state, start);
             drop(state);
-            let end = self.attempt(start, &exit);
+            let attempted = catch_unwind(AssertUnwindSafe(|| self.attempt(start, &exit)));
+            let end = attempted.unwrap_or_else(|_| self.broken(start));
             state = self.state();
             state.running.remove(&start.slot);
             self.ended(&mut state, start, started, end);
@@ -117,6 +121,22 @@ impl Drive<'_> {
         let mut metrics = self.metrics(start);
         self.own_metrics(step, &ending, &mut metrics);
         End { ending, usage, error, metrics }
+    }
+
+    /// Ends an attempt in whose midst this thread panicked: nothing may wait for it for ever.
+    fn broken(&self, start: Start) -> End {
+        let process = self.state().running.get_mut(&start.slot).and_then(|running| {
+            let process = running.process();
+            running.detach();
+            process
+        });
+        if let Some(process) = process {
+            process.signal(Signal::KILL);
+            process.wait();
+            // How it ended says nothing any more.
+            let _ = process.reap(&Account::of(process.id()));
+        }
+        Ending::NotStarted { reason: BUG.to_owned() }.into()
     }
 
     /// Returns what a failure is recognised by.

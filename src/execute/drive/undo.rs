@@ -1,6 +1,7 @@
 //! Takes back what was done: the `undo` commands of the steps that passed, the last one first.
 
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -8,6 +9,9 @@ use super::{Drive, Wake};
 use crate::execute::event::{Ending, Event};
 use crate::execute::process::{Account, Process};
 use crate::plan::StepIndex;
+
+/// How long an undo command may take at most where its step declares no time limit.
+const LONGEST: Duration = Duration::from_mins(10);
 
 impl Drive<'_> {
     /// Runs the undo commands of a failed execution one after the other; one that fails keeps none of the others from
@@ -28,7 +32,7 @@ impl Drive<'_> {
             }
             let started = self.clock.elapsed();
             let ending = match self.launch(step, "undo", command, &exit) {
-                Ok(process) => self.await_undo(process, wakes),
+                Ok(process) => self.await_undo(process, self.limit_of(step), wakes),
                 Err(reason) => Ending::NotStarted { reason },
             };
             if let Some(outlet) = &exit.outlet {
@@ -39,7 +43,15 @@ impl Drive<'_> {
         }
     }
 
-    fn await_undo(&self, process: Process, wakes: &Receiver<Wake>) -> Ending {
+    /// Returns how long the undo command of a step may take: as long as the step declares for itself, else ten minutes.
+    fn limit_of(&self, step: StepIndex) -> Duration {
+        self.plan.steps[step.at()].step.timeout.unwrap_or(LONGEST)
+    }
+
+    fn await_undo(&self, process: Process, limit: Duration, wakes: &Receiver<Wake>) -> Ending {
+        let began = self.clock.elapsed();
+        let mut due = began.saturating_add(limit);
+        let mut timed_out = false;
         std::thread::scope(|scope| {
             let wake = self.wake.clone();
             scope.spawn(move || {
@@ -47,15 +59,28 @@ impl Drive<'_> {
                 // Whoever waits for it is below.
                 let _ = wake.send(Wake::Undone);
             });
-            while let Ok(Wake::Look) = wakes.recv() {
-                match self.stop.pulls() {
-                    0 => {}
-                    1 => process.signal(Signal::TERM),
-                    _ => process.signal(Signal::KILL),
+            loop {
+                match wakes.recv_timeout(due.saturating_sub(self.clock.elapsed())) {
+                    Ok(Wake::Look) => match self.stop.pulls() {
+                        0 => {}
+                        1 => process.signal(Signal::TERM),
+                        _ => process.signal(Signal::KILL),
+                    },
+                    // The channel stays open as long as `self`.
+                    Ok(Wake::Undone) | Err(RecvTimeoutError::Disconnected) => return,
+                    Err(RecvTimeoutError::Timeout) => {
+                        process.signal(if timed_out { Signal::KILL } else { Signal::TERM });
+                        timed_out = true;
+                        due = self.clock.elapsed().saturating_add(self.options.grace);
+                    }
                 }
             }
         });
-        process.reap(&Account::of(process.id())).0
+        let ending = process.reap(&Account::of(process.id())).0;
+        if timed_out {
+            return Ending::TimedOut { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) };
+        }
+        ending
     }
 
     fn undone(&self, step: StepIndex, duration_ms: f64, ending: Ending) {
