@@ -334,7 +334,7 @@ impl<'a> Stream<'a> {
     }
 
     fn line(&mut self, value: &serde_json::Value) {
-        self.open = self.open && self.terminal.result(&value.to_string()).is_ok();
+        self.open = self.open && self.terminal.result(&inert::json(&value.to_string())).is_ok();
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::settings::Settings;
 use crate::error::{Error, Kind, Result};
+use crate::redact::inert;
 
 /// Prints results and talk.
 #[derive(Debug)]
@@ -72,7 +73,7 @@ impl Terminal {
 
     /// Warns, also when quiet.
     pub fn warn(&self, what: &str) {
-        self.line(&format!("{}: {what}", self.painted("33", "warning")));
+        self.line(&format!("{}: {}", self.painted("33", "warning"), inert::lines(what)));
     }
 
     /// Asks a person a question, also when quiet; returns whether the answer was yes.
@@ -95,9 +96,9 @@ impl Terminal {
 
     /// Says an error with its hint; returns its exit code.
     pub fn fail(&self, error: &Error) -> u8 {
-        self.line(&format!("{}: {error}", self.painted("31", "error")));
+        self.line(&format!("{}: {}", self.painted("31", "error"), inert::lines(&error.to_string())));
         if let Some(hint) = error.hint_text() {
-            self.line(&format!("{}: {hint}", self.painted("36", "hint")));
+            self.line(&format!("{}: {}", self.painted("36", "hint"), inert::lines(hint)));
         }
         error.exit_code()
     }

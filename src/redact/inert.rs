@@ -1,4 +1,4 @@
-//! Strangers' text made inert: it can be read, but neither a terminal nor a Markdown page obeys it.
+//! Strangers' text made inert: it can be read, but neither a terminal, a CI's log nor a Markdown page obeys it.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -6,22 +6,55 @@ use std::fmt::Write;
 /// Longest name shown in a page, in characters.
 const LONGEST: usize = 100;
 
-/// Returns `text` as one line that no terminal obeys and that hides nothing.
+/// What opens a command of GitHub (`##[add-mask]`), Azure (`##vso[`) and `TeamCity` wherever it stands in a log's line.
+const COMMAND: &str = "##";
+
+/// Returns `text` as one line that no terminal and no CI obeys and that hides nothing.
 ///
 /// Control characters (line ends and tabs too), characters that turn the direction of text, invisible ones and tag
-/// characters are written as `\n` or `\u{1b}`.
+/// characters are written as `\n` or `\u{1b}`; so is the first letter of what a CI would take for a command: `##`
+/// anywhere and `::` at the start.
 pub fn terminal(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(obeyed) {
+    let start = text.len() - text.trim_start().len();
+    let is_command = text[start..].starts_with("::");
+    if !is_command && !text.contains(COMMAND) && !text.chars().any(obeyed) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(text.chars().fold(String::with_capacity(text.len() + 8), |mut shown, letter| {
+    let mut shown = String::with_capacity(text.len() + 8);
+    for (at, letter) in text.char_indices() {
         if obeyed(letter) {
             shown.extend(letter.escape_default());
+        } else if (is_command && at == start) || text[at..].starts_with(COMMAND) {
+            shown.extend(letter.escape_unicode());
         } else {
             shown.push(letter);
         }
-        shown
-    }))
+    }
+    Cow::Owned(shown)
+}
+
+/// Returns text of several lines with each of them made inert by [`terminal`].
+pub fn lines(text: &str) -> String {
+    text.lines().map(terminal).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns JSON that says the same, with what a terminal or a CI would obey as JSON's own escapes.
+pub fn json(text: &str) -> Cow<'_, str> {
+    let live = |letter: char| letter != '\n' && obeyed(letter);
+    if !text.contains(COMMAND) && !text.chars().any(live) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for (at, letter) in text.char_indices() {
+        if live(letter) || text[at..].starts_with(COMMAND) {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(letter);
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// Returns a name as a Markdown code span that keeps its meaning in prose, lists and table cells.
@@ -118,9 +151,22 @@ mod tests {
             ("abc\u{202e}dcb", "abc\\u{202e}dcb"),
             ("zero\u{200b}width\u{feff}", "zero\\u{200b}width\\u{feff}"),
             ("tag\u{e0041}", "tag\\u{e0041}"),
+            (" ::error::x", " \\u{3a}:error::x"),
+            ("a ::b C#", "a ::b C#"),
+            ("a ##[add-mask]b", "a \\u{23}#[add-mask]b"),
         ] {
             assert_eq!(terminal(text), shown);
         }
+    }
+
+    #[test]
+    fn json_says_the_same_and_is_obeyed_by_nothing() {
+        let said = "\u{9b}1m \u{202e} \u{e0041} ##[group] ### :: ä";
+        let text = serde_json::to_string_pretty(&[said]).expect("JSON");
+        let shown = json(&text);
+        assert!(!shown.contains(COMMAND) && !shown.chars().any(|letter| letter != '\n' && obeyed(letter)), "{shown}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&shown).expect("JSON"), [said]);
+        assert_eq!(lines("a\u{1b}\n::b"), "a\\u{1b}\n\\u{3a}:b");
     }
 
     #[test]

@@ -42,12 +42,13 @@ pub use words::{Extent, far_outside};
 pub use crate::recommend::words as format;
 use serde::Serialize;
 
+use crate::redact::inert;
+
 /// Returns a page as JSON, two spaces a level, with a line end.
 ///
 /// # Panics
 /// Never: pages hold only what JSON can say.
 pub fn json(page: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(page).expect("pages are plain data with text keys");
-    text.push('\n');
-    text
+    let text = serde_json::to_string_pretty(page).expect("pages are plain data with text keys");
+    inert::json(&text).into_owned() + "\n"
 }

@@ -214,7 +214,9 @@ impl<'a> Filler<'a> {
                 rest = &rest[4..];
                 continue;
             }
-            let inner = rest[2..].find("}}").map(|end| &rest[2..2 + end]);
+            // No name holds a brace; looking past the next one would take the square of the time.
+            let inner = rest[2..].find(['{', '}']).map(|end| &rest[2..2 + end]);
+            let inner = inner.filter(|inner| rest[2 + inner.len()..].starts_with("}}"));
             let name = inner.map(|inner| if draft.own { inner.trim() } else { inner.trim().trim_start_matches('.') });
             let Some((inner, name)) = inner.zip(name).filter(|(_, name)| is_name(name)) else {
                 filled.push_str("{{");

@@ -37,6 +37,7 @@ mod learning_report;
 mod learnt;
 mod limits;
 mod list;
+mod live;
 mod markup;
 mod null;
 mod optimize;

@@ -12,7 +12,7 @@ pub struct Node {
 }
 
 /// Elements that a page may hold.
-const TAGS: [&str; 56] = [
+pub const TAGS: [&str; 56] = [
     "a",
     "bdi",
     "body",
@@ -71,7 +71,7 @@ const TAGS: [&str; 56] = [
     "em",
 ];
 /// Attributes that a page may hold; none runs anything or fetches anything.
-const ATTRIBUTES: [&str; 46] = [
+pub const ATTRIBUTES: [&str; 46] = [
     "aria-hidden",
     "aria-label",
     "aria-labelledby",
