@@ -51,11 +51,11 @@ pub enum Cell<T: 'static> {
 type Words = &'static str;
 
 const fn of_execution(name: Words, unit: Words, cell: Cell<Execution>, meaning: Words) -> Column<Execution> {
-    Column { name, unit, nullable: true, since: 0, meaning, cell }
+    Column { name, unit, nullable: true, since: 1, meaning, cell }
 }
 
 const fn of_attempt(name: Words, unit: Words, cell: Cell<Attempt>, meaning: Words) -> Column<Attempt> {
-    Column { name, unit, nullable: true, since: 0, meaning, cell }
+    Column { name, unit, nullable: true, since: 1, meaning, cell }
 }
 
 impl<T> Column<T> {

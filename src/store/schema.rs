@@ -23,7 +23,8 @@ pub fn markdown() -> String {
     let mut text = String::from(
         "# Records\n\nOne row per attempt in `.meow/records/**/*.parquet`. Written from `src/store/columns.rs`; a test keeps it so.\n",
     );
-    writeln!(text, "Format version {FORMAT}, in the footer's key `meow.format`.").expect("text grows");
+    writeln!(text, "Format version {FORMAT}, in the footer's key `meow.format`; `README.md` says what is promised.")
+        .expect("text grows");
     for (title, lines) in tables() {
         write!(text, "\n## {title}\n\n| column | type | unit | null | since | meaning |\n|---|---|---|---|---|---|\n")
             .expect("text grows");

@@ -30,7 +30,10 @@ use crate::record::{Columns, Digest, Record};
 
 /// The version of the format; it stands in every footer as `meow.format`.
 ///
-/// 0: the first. Everything may still change: stores of version 0 may be thrown away.
+/// 1: the first that is kept for ever (meow 0.1.0).
+/// 0: what was written before; the same columns, and read as long as that costs nothing.
+///
+/// A newer one takes a row here, a folder in `tests/museum`, and the first meow that reads it in [`WRITTEN_BY`].
 ///
 /// The pages were chosen by measurement (`cargo bench --bench memory -- encodings`: 2,000 executions of up to 10 steps, names
 /// and durations of real ones, every column filled; bytes per execution in the pack after gc, with 1, 10 and 100
@@ -51,7 +54,10 @@ use crate::record::{Columns, Digest, Record};
 /// | a JSON git note per execution | 1,639 | | |
 ///
 /// Before numbers were stored at the grain of [`crate::record::grain`], the chosen pages took some 65 more each.
-pub const FORMAT: u32 = 0;
+pub const FORMAT: u32 = 1;
+
+/// The first meow that reads [`FORMAT`]; it stands in every footer as the creator, for those that are too old to read on.
+const WRITTEN_BY: &str = "meow 0.1.0";
 
 /// A larger file is refused unread.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -90,7 +96,7 @@ fn write(batch: &RecordBatch) -> Result<Vec<u8>> {
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(true)
-        .set_created_by("meow".to_owned())
+        .set_created_by(WRITTEN_BY.to_owned())
         .set_key_value_metadata(Some(vec![KeyValue::new(FORMAT_KEY.to_owned(), FORMAT.to_string())]));
     for column in schema.columns() {
         let encoding = match column.physical_type() {
@@ -159,8 +165,9 @@ fn check(footer: &Footer, bytes: usize) -> Result<usize> {
         return Err(Error::store("it is Parquet, but no segment of meow's"));
     };
     if format.parse::<u32>().ok().is_none_or(|format| format > FORMAT) {
-        return Err(Error::store(format!("it has format {}; this meow reads up to {FORMAT}", format.escape_debug()))
-            .hint("update meow"));
+        let (format, reader) = (format.escape_debug(), footer.created_by.escape_debug());
+        let what = format!("it has format {format}, which {reader} and later read; this meow reads up to {FORMAT}");
+        return Err(Error::store(what).hint("update meow; nothing that it cannot read is changed or removed"));
     }
     let rows = footer.rows;
     if rows > MAX_ROWS.min(bytes / ROW_BYTES) {
@@ -196,7 +203,13 @@ fn opened<T>(name: &str, bytes: &[u8], read: impl FnOnce(&[u8]) -> Result<T>) ->
     if claimed != Some(&Digest::of(bytes).to_string()) {
         return Err(Error::store(damaged()).cause("its content does not match the hash in its name"));
     }
-    read(bytes).map_err(|error| Error::store(damaged()).cause(error))
+    read(bytes).map_err(|error| match error.hint_text().map(str::to_owned) {
+        None => Error::store(damaged()).cause(error),
+        Some(hint) => {
+            let what = format!("segment {} is newer than this meow", name.escape_debug());
+            Error::store(what).cause(error).hint(hint)
+        }
+    })
 }
 
 /// Returns where a segment lies below `.meow`: `records/month=2026-11/20261122T101500Z-<writer>-<hash>.parquet`.

@@ -319,11 +319,9 @@ fn what_is_alive_is_seen() {
     assert!(!live("`@octo` a | b") && !live("&#64;&#8203;octo"), "what is inert is not");
     assert_eq!([8, 9, 11].map(|place| in_terminal(NAMES[place]).is_some()), [true; 3]);
     assert_eq!([14, 15, 16, 17].map(|place| in_log(NAMES[place], false).is_some()), [true; 4]);
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let names = names(listener.local_addr().expect("bound").port());
-    let page = format!("<!DOCTYPE html><title>x</title><p>{}</p><p>{}</p>", names[1], names[2]);
+    // A browser tells the same: an image that cannot be loaded runs what it is given.
+    let page = format!("<!DOCTYPE html><title>x</title><p>{}</p><p>{}</p>", NAMES[1], NAMES[2].replace("PORT", "1"));
     if let Some(seen) = browsed(&Space::empty(), &[page]) {
         assert!(["PWNED", "<img", "onerror"].iter().all(|one| seen.iter().any(|seen| seen == one)), "{seen:?}");
-        assert!(called(&listener), "an image is fetched");
     }
 }

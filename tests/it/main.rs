@@ -68,4 +68,5 @@ mod trace;
 mod transient;
 mod trouble;
 mod trust;
+mod versions;
 mod watch;

@@ -16,6 +16,8 @@ const MAGIC: &[u8] = b"PAR1";
 pub(super) struct Footer {
     /// The value of each key.
     pub pairs: Vec<(String, String)>,
+    /// The program that wrote it, shortened.
+    pub created_by: String,
     pub rows: usize,
     /// The schema, outer ones before inner ones; the root is left out.
     pub elements: Vec<Element>,
@@ -80,6 +82,10 @@ impl Footer {
                 footer.pairs.push(pair(thrift)?);
                 Some(())
             }),
+            (6, BINARY) => {
+                footer.created_by = text(thrift)?.chars().take(40).collect();
+                Some(())
+            }
             _ => thrift.skip(kind),
         })?;
         footer.makes_sense(end + MAGIC.len()).then_some(footer)

@@ -104,6 +104,7 @@ fn segment(bytes: &[u8]) -> bool {
         }
     }
     let fitting = format!("x-{}.parquet", Digest::of(bytes));
+    let _ = segment::columns(&fitting, bytes);
     segment::open(&fitting, bytes).is_ok_and(|records| records.len() <= bytes.len() / 32)
 }
 
