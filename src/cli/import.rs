@@ -7,6 +7,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::redaction::redactor;
 use super::{Context, identity};
 use crate::error::{Error, Result};
 use crate::git::{Repository, State};
@@ -65,7 +66,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if repository.work_dir().is_none() {
         return Err(Error::request("a bare repository has no work tree to import into").hint("import in a clone of it"));
     }
-    let found = find(args, repository, context)?;
+    let found = find(args, repository, context)?.cleaned(&redactor(&context.settings, []));
     let spool = Spool::new(&repository.private_dir());
     let known = known(&project.meow(), &spool, context)?;
     let mut sink =

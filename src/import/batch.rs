@@ -1,11 +1,13 @@
 //! What an import finds, kept small: executions, their attempts, and what was left out and why.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::record::{Attempt, Digest, Execution, ExecutionId, Outcome, Record, Source};
+use crate::redact::Redactor;
 
 /// Stands for an absent number in a [`Row`].
 const ABSENT: u32 = u32::MAX;
@@ -274,6 +276,19 @@ impl std::fmt::Debug for Found {
 }
 
 impl Found {
+    /// Takes secrets, users and hosts out of every name that the other tool wrote.
+    #[must_use]
+    pub fn cleaned(mut self, redactor: &Redactor) -> Self {
+        for text in &mut self.texts.texts {
+            if let Cow::Owned(cleaned) = redactor.clean(text) {
+                *text = cleaned.into();
+            }
+        }
+        // Names are looked up no more.
+        self.texts.numbers.clear();
+        self
+    }
+
     /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.rows.len()

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests play the person, who may do anything")]
 
 mod anomalies;
+mod canary;
 mod causes;
 mod change;
 mod config;
