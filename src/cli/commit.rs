@@ -7,6 +7,7 @@ use std::path::Path;
 use super::{Context, seal};
 use crate::error::{Error, Result};
 use crate::git::{DATA_FOLDERS, FileChange, Oid, Repository};
+use crate::store;
 
 /// Folders that `meow learn` writes anew: a file that is gone there is gone from the commit too.
 const DERIVED: [&str; 2] = [".meow/patterns/", ".meow/recommendations/"];
@@ -87,6 +88,7 @@ fn collect(repository: &Repository, top: &Path, folder: &str, found: &mut BTreeM
     if path.is_symlink() || !path.is_dir() {
         return Ok(());
     }
+    store::sweep_old(&path);
     let wrong = |path: &Path| format!("{} cannot be read", path.display());
     for entry in fs::read_dir(&path).map_err(|error| Error::store(wrong(&path)).cause(error))? {
         let entry = entry.map_err(|error| Error::store(wrong(&path)).cause(error))?;

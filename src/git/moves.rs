@@ -74,7 +74,8 @@ pub(super) fn clearing_up(files: &[PathBuf], run: impl FnOnce() -> std::io::Resu
     }
     for (lock, then) in left {
         if state(lock) == Some(then) {
-            let _ = std::fs::remove_file(lock);
+            // Once more where the disk refuses: what stays locks the person out.
+            let _ = std::fs::remove_file(lock).or_else(|_| std::fs::remove_file(lock));
         }
     }
     Ok(output)

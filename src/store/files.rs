@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -14,6 +15,9 @@ use crate::record::Record;
 pub(super) const RECORDS: &str = "records";
 
 const UNFINISHED: &str = ".unfinished-";
+
+/// No process writes a file for so long.
+const LEFT_OVER: Duration = Duration::from_hours(1);
 
 /// Writes `bytes` to `path` so that after a crash the file is there in full or not at all.
 ///
@@ -97,6 +101,19 @@ pub(super) fn remove(path: &Path) -> Result<()> {
 pub(super) fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Removes what killed processes left half-written in a folder of a work tree, an hour later: whoever is still at it takes
+/// milliseconds.
+pub fn sweep_old(folder: &Path) {
+    let age = |metadata: fs::Metadata| metadata.modified()?.elapsed().map_err(io::Error::other);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED)
+            && entry.metadata().and_then(age).is_ok_and(|age| age >= LEFT_OVER)
+        {
             let _ = fs::remove_file(entry.path());
         }
     }

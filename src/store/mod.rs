@@ -17,5 +17,5 @@ pub mod table;
 mod taking;
 pub mod toml;
 
-pub use files::{Segment, add, segments, write};
+pub use files::{Segment, add, segments, sweep_old, write};
 pub use toml::{get, list, put, texts};

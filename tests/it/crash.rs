@@ -176,6 +176,7 @@ fn point(scenario: &Scenario, call: &str, at: usize, fault: &str, wrong: &mut Wr
     }
     let acknowledged = said.code == 0;
     grow_old(&space.root().join(".git"));
+    grow_old(&space.root().join(".meow"));
     if scenario.name == "execute" && space.has("ran") && space.read("ran").contains("two") {
         // Killed, meow has no exit code to give.
         if said.code != 1 && fault.starts_with("error") {
