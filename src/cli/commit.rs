@@ -35,6 +35,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             .hint("commit in a clone of it")
     })?;
     repository.nothing_in_progress()?;
+    repository.sweep_hooks();
     let waiting = seal::seal(&repository, &context.settings)?;
     for trouble in &waiting.troubles {
         context.terminal.warn(&format!("a journal stays in the spool: {trouble}"));

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use gix::config::Source;
 
+use super::moves::sweep;
 use super::{Repository, trouble};
 use crate::error::{Error, Result};
 use script::Before;
@@ -34,6 +35,9 @@ pub const LOCAL: [&str; 16] = [
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 ];
+
+/// What the name of a hook begins with while it is being written.
+const UNFINISHED: &str = ".meow-unfinished-";
 
 /// Where other tools put the hook they find: pre-commit calls it from there, lefthook does not.
 const ASIDE: [(&str, bool); 2] = [("legacy", true), ("old", false)];
@@ -168,7 +172,8 @@ impl Repository {
             return self.hook_state(event);
         }
         fs::create_dir_all(&places.folder).map_err(trouble(wrong()))?;
-        let mut unfinished = tempfile::NamedTempFile::new_in(&places.folder).map_err(trouble(wrong()))?;
+        let begun = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&places.folder);
+        let mut unfinished = begun.map_err(trouble(wrong()))?;
         unfinished.write_all(text.as_bytes()).map_err(trouble(wrong()))?;
         fs::set_permissions(unfinished.path(), fs::Permissions::from_mode(0o755)).map_err(trouble(wrong()))?;
         if held.is_some() {
@@ -189,6 +194,13 @@ impl Repository {
             return Err(trouble(wrong())(error.error));
         }
         self.hook_state(event)
+    }
+
+    /// Removes hooks that killed processes were about to write.
+    pub fn sweep_hooks(&self) {
+        if let Ok((folder, _)) = self.hooks_folder() {
+            sweep(&folder, UNFINISHED);
+        }
     }
 
     /// Takes out the hook and puts back the one that was there before; returns whether there was anything to take out.

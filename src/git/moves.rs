@@ -50,11 +50,16 @@ impl Repository {
 
     /// Removes the temporary objects of processes that were killed while they wrote; git's own are left to `git gc`.
     pub fn sweep_objects(&self) {
-        for entry in std::fs::read_dir(self.common_dir().join("objects")).into_iter().flatten().flatten() {
-            let old = || entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(is_left_over);
-            if entry.file_name().to_string_lossy().starts_with(".tmp") && old() {
-                let _ = std::fs::remove_file(entry.path());
-            }
+        sweep(&self.common_dir().join("objects"), ".tmp");
+    }
+}
+
+/// Removes the files in `folder` whose names start with `prefix` and that nobody writes any more.
+pub(super) fn sweep(folder: &Path, prefix: &str) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let old = || entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(is_left_over);
+        if entry.file_name().to_string_lossy().starts_with(prefix) && old() {
+            let _ = std::fs::remove_file(entry.path());
         }
     }
 }

@@ -281,6 +281,7 @@ fn leftovers(folder: &Path, found: &mut Vec<PathBuf>) {
             leftovers(&entry.path(), found);
         } else if name.starts_with(".unfinished-")
             || name.starts_with(".tmp")
+            || name.starts_with(".meow-unfinished-")
             || (Path::new(&name).extension().is_some_and(|extension| extension == "lock") && name != "spool.lock")
         {
             found.push(entry.path());

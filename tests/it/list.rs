@@ -28,7 +28,7 @@ fn space() -> Space {
 fn list_shows_every_workflow_and_why_one_is_none() {
     let space = space();
     let table = space.meow_ok(&["list"]);
-    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().take(5).collect()).collect();
+    let rows: Vec<Vec<&str>> = table.lines().take(5).map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(
         rows,
         [

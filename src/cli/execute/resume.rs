@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::cli::project::Project;
 use crate::cli::{Context, identity, workflows};
@@ -25,6 +25,9 @@ use crate::workflow;
 
 /// Most executions that may go on with one another.
 const LONGEST_CHAIN: usize = 1_000;
+/// How often, and after what time, an execution that seems to run is looked at again.
+const LOOKS: u32 = 10;
+const LOOK: Duration = Duration::from_millis(100);
 /// Most steps that one line names.
 const NAMED: usize = 5;
 
@@ -71,13 +74,17 @@ pub(super) fn find(
         None => None,
     };
     let turn = turn(repository);
-    let known = known(repository, context)?;
-    let of_workflow =
-        |one: &&Known| workflow.as_deref().is_none_or(|workflow| one.earlier.execution.workflow == workflow);
-    let chosen = match wanted {
-        Some(prefix) => by_prefix(&known, prefix)?,
-        None => latest(known.values().filter(of_workflow), &known)?,
-    };
+    let mut known = known(repository, context)?;
+    let mut chosen = choose(wanted, workflow.as_deref(), &known)?;
+    // What was killed while it started a step seems to run until that step is its own program.
+    for _ in 0..LOOKS {
+        if !chosen.running {
+            break;
+        }
+        std::thread::sleep(LOOK);
+        known = self::known(repository, context)?;
+        chosen = choose(wanted, workflow.as_deref(), &known)?;
+    }
     let execution = &chosen.earlier.execution;
     let id = execution.id;
     let short = short(id);
@@ -111,6 +118,19 @@ pub(super) fn find(
     }
     chain.reverse();
     Ok(Resume { id, workflow: execution.workflow.clone(), chain, turn: Cell::new(turn) })
+}
+
+/// Returns the execution that `wanted` means.
+fn choose<'a>(
+    wanted: Option<&str>,
+    workflow: Option<&str>,
+    known: &'a BTreeMap<ExecutionId, Known>,
+) -> Result<&'a Known> {
+    let of_workflow = |one: &&Known| workflow.is_none_or(|workflow| one.earlier.execution.workflow == workflow);
+    match wanted {
+        Some(prefix) => by_prefix(known, prefix),
+        None => latest(known.values().filter(of_workflow), known),
+    }
 }
 
 /// Returns every execution that is recorded or has a journal.
