@@ -217,7 +217,7 @@ fn perform(
         environment: context.settings.environment.clone(),
         logs: logs.clone(),
         keep_going: args.keep_going,
-        undo: args.undo,
+        undo: args.undo || workflow.undo,
         grace: GRACE,
         sandbox,
         sandbox_floor: sandbox::floor(context),

@@ -62,10 +62,8 @@ pub(crate) fn plan_of(
     }
     let workflow = Workflow {
         name: pattern.map_or_else(String::new, |(pattern, _)| pattern.workflow.clone()),
-        description: String::new(),
-        recorded_variables: BTreeMap::new(),
         steps: steps.into_values().collect(),
-        warnings: Vec::new(),
+        ..Workflow::default()
     };
     let known = pattern.map_or_else(Hints::default, |(pattern, machine)| hints(pattern, machine));
     plan::plan(&workflow, &known, &Limits { slots, ..Limits::default() }).ok()

@@ -360,7 +360,6 @@ fn order(workflow: &str, steps: &[PlannedStep]) -> Result<(Vec<StepIndex>, Vec<V
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
     use crate::plan::{Interval, plan};
@@ -372,13 +371,7 @@ pub(super) mod tests {
             let (id, needs) = line.split_once(':').unwrap_or((line, ""));
             Step::new(id, "true", needs.split_whitespace())
         };
-        Workflow {
-            name: "w".to_owned(),
-            description: String::new(),
-            recorded_variables: BTreeMap::new(),
-            steps: lines.iter().map(step).collect(),
-            warnings: Vec::new(),
-        }
+        Workflow { name: "w".to_owned(), steps: lines.iter().map(step).collect(), ..Workflow::default() }
     }
 
     /// Returns hints with these medians in milliseconds and no spread.

@@ -205,10 +205,8 @@ mod tests {
     fn recorder() -> Recorder {
         let workflow = Workflow {
             name: "ci".to_owned(),
-            description: String::new(),
-            recorded_variables: BTreeMap::new(),
             steps: vec![step("build", &[]), step("test", &["build"])],
-            warnings: Vec::new(),
+            ..Workflow::default()
         };
         let hint = StepHint {
             duration_ms: Some(Interval { p10: 1.0, p50: 2.0, p90: 3.0, n: 4 }),

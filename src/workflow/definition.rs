@@ -26,6 +26,7 @@ pub struct Definition {
     /// Its variables by name.
     pub variables: BTreeMap<String, Variable>,
     drafts: Vec<Draft>,
+    undo: Option<bool>,
     confinement: Confinement,
     warnings: Vec<Warning>,
 }
@@ -55,6 +56,7 @@ pub fn parse(source: &Source, find: &mut Find<'_>) -> Result<Definition> {
         description: whole.description,
         variables: whole.variables,
         drafts: whole.drafts,
+        undo: whole.undo,
         confinement: whole.confinement,
         warnings: whole.warnings,
     })
@@ -121,8 +123,9 @@ fn extended(parent: Sheet, child: Sheet) -> Sheet {
     let mut warnings = parent.warnings;
     warnings.extend(child.warnings);
     let description = if child.description.is_empty() { parent.description } else { child.description };
+    let undo = child.undo.or(parent.undo);
     let confinement = child.confinement.or(&parent.confinement);
-    Sheet { name: child.name, description, extends: child.extends, variables, drafts, confinement, warnings }
+    Sheet { name: child.name, description, extends: child.extends, variables, drafts, undo, confinement, warnings }
 }
 
 impl Definition {
@@ -154,6 +157,7 @@ impl Definition {
             description: self.description.clone(),
             recorded_variables: values.iter().filter_map(recorded).collect(),
             steps,
+            undo: self.undo.unwrap_or(false),
             warnings,
         })
     }

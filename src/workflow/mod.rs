@@ -44,7 +44,7 @@ pub fn load(source: &Source, given: &BTreeMap<String, String>, find: &mut Find<'
 }
 
 /// A checked workflow: variables filled in, every need known, no cycle.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Default, Debug, Clone, PartialEq)]
 pub struct Workflow {
     /// The name, from the key `formula`.
     pub name: String,
@@ -54,6 +54,8 @@ pub struct Workflow {
     pub recorded_variables: BTreeMap<String, String>,
     /// The steps, in the order of the file, a parent's first.
     pub steps: Vec<Step>,
+    /// Whether an execution that fails runs the `undo` commands of the steps that had passed, without being asked again.
+    pub undo: bool,
     /// What was odd but not wrong.
     pub warnings: Vec<Warning>,
 }

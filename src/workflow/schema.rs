@@ -54,6 +54,10 @@ fn file_key(key: &str) -> Option<(Value, &'static str)> {
             json!({ "anyOf": [{ "type": "string" }, texts()] }),
             "Workflows whose steps this one takes over; a step with the same id takes the place of theirs.",
         ),
+        "undo" => (
+            json!({ "type": "boolean" }),
+            "Whether an execution that fails runs the `undo` commands of its steps; not by default.",
+        ),
         other => return confinement_key(other),
     })
 }

@@ -9,8 +9,20 @@ use super::variables::{self, Variable};
 use super::{Warning, definition, foreign};
 use crate::error::Result;
 
-pub(super) const KEYS: [&str; 11] =
-    ["formula", "description", "version", "type", "vars", "steps", "extends", "sandbox", "network", "writes", "reads"];
+pub(super) const KEYS: [&str; 12] = [
+    "formula",
+    "description",
+    "version",
+    "type",
+    "vars",
+    "steps",
+    "extends",
+    "undo",
+    "sandbox",
+    "network",
+    "writes",
+    "reads",
+];
 /// Keys of the Gas Town family that are read.
 const FOREIGN_KEYS: [&str; 8] =
     ["inputs", "legs", "synthesis", "compose", "template", "advice", "pointcuts", "prompts"];
@@ -25,6 +37,7 @@ pub(super) struct Sheet {
     pub extends: Vec<At<String>>,
     pub variables: BTreeMap<String, Variable>,
     pub drafts: Vec<Draft>,
+    pub undo: Option<bool>,
     pub confinement: Confinement,
     pub warnings: Vec<Warning>,
 }
@@ -61,8 +74,9 @@ pub(super) fn read(source: &Source) -> Result<Sheet> {
     }
     let description = root.text("description")?.unwrap_or_default();
     let extends = root.texts("extends", true)?;
+    let undo = root.switch("undo")?;
     let confinement = confinement::read(&root)?;
-    Ok(Sheet { name, description, extends, variables, drafts, confinement, warnings: page.warnings() })
+    Ok(Sheet { name, description, extends, variables, drafts, undo, confinement, warnings: page.warnings() })
 }
 
 /// Returns the name that a file gives itself, if it is a workflow file at all.

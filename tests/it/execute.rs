@@ -206,7 +206,7 @@ fn events_tell_what_an_attempt_used() {
         assert!((6_000_000..6_100_000).contains(&written), "grandchildren count: {written}");
         assert!(io["usage"]["peak_memory_bytes"].is_null(), "smaller than meow, so nobody knows: {io}");
         let large = events.iter().rev().find(|event| event["event"] == "attempt-finished").expect("an end");
-        let peak = large["usage"]["peak_memory_bytes"].as_u64().expect("larger than meow");
+        let peak = large["usage"]["peak_memory_bytes"].as_u64().unwrap_or_else(|| panic!("larger than meow: {large}"));
         assert!((80_000_000..120_000_000).contains(&peak), "{peak}");
     }
     assert_eq!(events.last().expect("the end")["outcome"], "passed");
@@ -229,6 +229,14 @@ fn what_passed_is_taken_back_when_asked() {
     assert_eq!(said.code, 4, "the failure stays the failure: {said:?}");
     assert_eq!(space.read("undone"), "two undo\none\n", "the last one first, and all of them");
     assert!(said.err.contains("undo  two") && said.err.contains("failed with exit code 3"), "{}", said.err);
+    std::fs::remove_file(space.root().join("undone")).expect("removed");
+    let text = space.read(".meow/workflows/ci.toml");
+    space.write(".meow/workflows/ci.toml", &text.replace("version = 1", "undo = true"));
+    assert_eq!(space.meow(&["execute", "--exit-code"]).code, 4);
+    assert_eq!(space.read("undone"), "two undo\none\n", "the workflow asked");
+    space.write(".meow/workflows/child.toml", "formula = \"child\"\nextends = \"ci\"\nundo = false\n");
+    std::fs::remove_file(space.root().join("undone")).expect("removed");
+    assert_eq!((space.meow(&["execute", "child"]).code, space.has("undone")), (1, false), "the child's word counts");
 }
 
 #[test]
