@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
@@ -113,9 +114,7 @@ pub(super) fn wait4(pid: Pid) -> io::Result<(Ending, Usage)> {
     let mut status = 0;
     // SAFETY: rusage is plain numbers, for which zeros are valid.
     let mut used: libc::rusage = unsafe { std::mem::zeroed() };
-    let mut own = used;
-    // SAFETY: the pointer is to a live local of the type that getrusage fills; a failure leaves zeros.
-    unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut own) };
+    let own = own_peak();
     loop {
         // SAFETY: both pointers are to live locals of the types that wait4 fills.
         let found = unsafe { libc::wait4(pid.as_raw_nonzero().get(), &raw mut status, 0, &raw mut used) };
@@ -140,12 +139,37 @@ pub(super) fn wait4(pid: Pid) -> io::Result<(Ending, Usage)> {
             system_ms: milliseconds(used.ru_stime),
             peak_memory_bytes: u64::try_from(used.ru_maxrss)
                 .ok()
-                .filter(|_| used.ru_maxrss > own.ru_maxrss)
+                .filter(|_| used.ru_maxrss > own)
                 .map(|units| units.saturating_mul(unit)),
             read_bytes: None,
             written_bytes: None,
         },
     ))
+}
+
+/// Returns the most memory that this process has held, in the unit of `ru_maxrss`.
+///
+/// Linux adds to that what the process before `exec` held, so that a large parent of meow would hide every step's peak:
+/// as long as no more than that is told, the kernel's other figure is read, which costs a file.
+#[expect(unsafe_code, reason = "rustix has no getrusage")]
+fn own_peak() -> i64 {
+    static INHERITED: OnceLock<i64> = OnceLock::new();
+    // SAFETY: rusage is plain numbers, for which zeros are valid.
+    let mut own: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live local of the type that getrusage fills; a failure leaves zeros.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut own) };
+    let told = own.ru_maxrss;
+    // The two figures are counted a little apart.
+    let apart = |held: &i64| held.saturating_add(held / 8) < told;
+    let inherited = *INHERITED.get_or_init(|| high_water().filter(apart).map_or(0, |_| told));
+    if told > inherited { told } else { high_water().unwrap_or(told) }
+}
+
+/// Returns the most memory that this program has held since its `exec`, in KiB (Linux, proc(5)).
+fn high_water() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 fn milliseconds(time: libc::timeval) -> Option<u64> {

@@ -213,6 +213,25 @@ fn events_tell_what_an_attempt_used() {
 }
 
 #[test]
+fn a_large_parent_hides_no_peak() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let space = Space::repository();
+    workflow(&space, "ci", &[("memory", &[], "head -c 80000000 /dev/zero | tail -c 80000000 | wc -c", "")]);
+    // This shell holds 300 MB when it becomes meow.
+    let large = format!(
+        "x=$(head -c 150000000 /dev/zero | tr '\\0' a); exec {} execute --events jsonl",
+        env!("CARGO_BIN_EXE_meow")
+    );
+    let said = space.run_in(&space.root(), "sh", &["-c", &large]);
+    let events = events(&said);
+    let end = events.iter().find(|event| event["event"] == "attempt-finished").expect("an end");
+    let peak = end["usage"]["peak_memory_bytes"].as_u64().unwrap_or_else(|| panic!("no peak: {end}"));
+    assert!((80_000_000..120_000_000).contains(&peak), "{peak}");
+}
+
+#[test]
 fn what_passed_is_taken_back_when_asked() {
     let space = Space::repository();
     workflow(
