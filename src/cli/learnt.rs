@@ -20,7 +20,7 @@ pub fn knowledge(history: &History, normed: bool, project: &Project, context: &C
     // The two histories are alike until something is accepted.
     let differs = normed && !decisions::decisions(project, context).accepted(DURATION).is_empty();
     let name = if differs { "learnt-normed" } else { "learnt" };
-    let file = repository.private_dir().join("cache").join(name);
+    let file = repository.private_dir().join(store::cache::FOLDER).join(name);
     let label = format!("learnt {} of meow {}", learn::FORMAT, env!("CARGO_PKG_VERSION"));
     let (learnt, is_new) = Learnt::after(store::cache::packed(&file, &label), history);
     if is_new && let Err(error) = store::cache::put_packed(&file, &label, &learnt) {

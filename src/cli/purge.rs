@@ -72,7 +72,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     }
     uncommitted(&repository, &meow, &spool, &removals)?;
     own_ref(&repository, &spool, &removals, context)?;
-    store::history::forget(&repository.private_dir())?;
+    store::cache::forget(&repository.private_dir())?;
     let _ = fs::remove_dir_all(repository.private_dir().join("logs").join(execution.to_string()));
     let (records, segments) = (count(records.len() as u64, "record"), count(replaced.len() as u64, "segment"));
     context.terminal.result(&format!("{commit} {execution} purged: {records}, {segments} replaced"))?;

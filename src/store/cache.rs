@@ -1,13 +1,16 @@
 //! Small files in the private folder that can be made anew at any time: absent, damaged and outdated are the same.
 
-use std::io;
 use std::path::Path;
+use std::{fs, io};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{disk, files};
 use crate::error::{Error, Result};
+
+/// Where all of them lie, below the private folder.
+pub const FOLDER: &str = "cache";
 
 /// A larger file counts as absent, in bytes.
 const MAX_BYTES: usize = 64 << 20;
@@ -22,7 +25,8 @@ pub fn get<T: DeserializeOwned>(path: &Path) -> Option<T> {
 /// # Errors
 /// The file cannot be written.
 pub fn put(path: &Path, value: &impl Serialize) -> Result<()> {
-    write(path, serde_json::to_vec(value).map_err(io::Error::from))
+    let bytes = serde_json::to_vec(value).map_err(io::Error::from);
+    written(path, bytes.and_then(|bytes| write(path, &[&bytes])))
 }
 
 /// Returns what a file holds that [`put_packed`] wrote under this label; any other byte or label, and it holds nothing.
@@ -37,11 +41,12 @@ pub fn packed<T: DeserializeOwned>(path: &Path, label: &str) -> Option<T> {
 /// # Errors
 /// The file cannot be written, or would be larger than is read.
 pub fn put_packed(path: &Path, label: &str, value: &impl Serialize) -> Result<()> {
-    let packed = postcard::to_allocvec(value).map_err(io::Error::other).and_then(|packed| {
-        let bytes = [&checksum(&packed, label)[..], &packed].concat();
-        if bytes.len() <= MAX_BYTES { Ok(bytes) } else { Err(io::Error::other("it would be too large")) }
+    let packed = postcard::to_allocvec(value).map_err(io::Error::other);
+    let small = packed.and_then(|packed| {
+        let fits = packed.len() + 32 <= MAX_BYTES;
+        if fits { Ok(packed) } else { Err(io::Error::other("it would be too large")) }
     });
-    write(path, packed)
+    written(path, small.and_then(|packed| write(path, &[&checksum(&packed, label), &packed])))
 }
 
 fn checksum(packed: &[u8], label: &str) -> [u8; 32] {
@@ -50,20 +55,59 @@ fn checksum(packed: &[u8], label: &str) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-fn write(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<()> {
-    let attempt = || -> io::Result<()> {
-        let bytes = bytes?;
-        disk::make_folders(disk::parent(path))?;
-        let file = disk::begin(disk::parent(path), ".beginning-")?;
-        disk::write(file.as_file(), &bytes)?;
-        disk::put(file, path).map(drop)
-    };
-    attempt().map_err(|error| Error::store(format!("{} cannot be written", path.display())).cause(error))
+/// Forgets everything that is kept below the private folder: what was purged stands in none of it.
+///
+/// # Errors
+/// The folder cannot be removed.
+pub fn forget(private: &Path) -> Result<()> {
+    let folder = private.join(FOLDER);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Err(Error::store(format!("{} cannot be removed", folder.display())).cause(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes these bytes, one part after the other, and the folders above the file; nothing is written through a link in the
+/// private folder.
+pub(super) fn write(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    let above = path.ancestors().skip(1);
+    let private = above.clone().position(|folder| folder.ends_with(FOLDER)).map_or(0, |cache| cache + 2);
+    if let Some(link) = above.take(private).find(|folder| folder.is_symlink()) {
+        return Err(io::Error::other(format!("{} is a link; nothing is written through it", link.display())));
+    }
+    disk::make_folders(disk::parent(path))?;
+    let file = disk::begin(disk::parent(path), ".beginning-")?;
+    for part in parts {
+        disk::write(file.as_file(), part)?;
+    }
+    disk::put(file, path).map(drop)
+}
+
+/// Names the file in what went wrong with it.
+pub(super) fn written(path: &Path, how: io::Result<()>) -> Result<()> {
+    how.map_err(|error| Error::store(format!("{} cannot be written", path.display())).cause(error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let (private, outside) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        std::os::unix::fs::symlink(outside.path(), private.path().join(FOLDER)).expect("a link");
+        for file in ["history", "hints/ci.json"] {
+            put(&private.path().join(FOLDER).join(file), &1).expect_err("it leads out");
+        }
+        assert_eq!(fs::read_dir(outside.path()).expect("listed").count(), 0);
+        forget(private.path()).expect("the link goes");
+        assert!(outside.path().is_dir() && !private.path().join(FOLDER).is_symlink());
+        put(&private.path().join(FOLDER).join("history"), &1).expect("written");
+        forget(private.path()).expect("removed");
+        forget(private.path()).expect("nothing to remove");
+    }
 
     #[test]
     fn what_was_packed_comes_back_or_nothing_does() {
@@ -74,13 +118,13 @@ mod tests {
         put_packed(&path, "one", &value).expect("written");
         assert_eq!(packed(&path, "one"), Some(value));
         assert_eq!(packed::<(Vec<f64>, String)>(&path, "two"), None);
-        let whole = std::fs::read(&path).expect("bytes");
+        let whole = fs::read(&path).expect("bytes");
         for at in 0..whole.len() {
             let mut bytes = whole.clone();
             bytes[at] ^= 4;
-            std::fs::write(&path, bytes).expect("written");
+            fs::write(&path, bytes).expect("written");
             assert_eq!(packed::<(Vec<f64>, String)>(&path, "one"), None, "byte {at}");
-            std::fs::write(&path, &whole[..at]).expect("written");
+            fs::write(&path, &whole[..at]).expect("written");
             assert_eq!(packed::<(Vec<f64>, String)>(&path, "one"), None, "{at} bytes");
         }
     }

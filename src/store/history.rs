@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{disk, files, segment};
-use crate::error::{Error, Result};
+use super::{cache, files, segment};
+use crate::error::Result;
 use crate::record::columns::{EachColumn, Executions, Name, place};
 use crate::record::value::Value;
 use crate::record::{Columns, Digest};
@@ -48,30 +48,11 @@ pub fn save(private: &Path, read: &Cached, columns: &mut Columns) -> Result<()> 
     let mut body = Vec::new();
     write(read, columns, &mut body);
     let path = file(private);
-    let attempt = || -> std::io::Result<()> {
-        disk::make_folders(disk::parent(&path))?;
-        let file = disk::begin(disk::parent(&path), ".beginning-")?;
-        disk::write(file.as_file(), &head())?;
-        disk::write(file.as_file(), blake3::hash(&body).as_bytes())?;
-        disk::write(file.as_file(), &body)?;
-        disk::put(file, &path).map(drop)
-    };
-    if let Some(link) = [private.to_path_buf(), private.join("cache")].iter().find(|folder| folder.is_symlink()) {
-        return Err(Error::store(format!("{} is a link; nothing is written through it", link.display())));
-    }
-    attempt().map_err(|error| Error::store(format!("{} cannot be written", path.display())).cause(error))
-}
-
-/// Forgets what was read.
-///
-/// # Errors
-/// The file cannot be removed.
-pub fn forget(private: &Path) -> Result<()> {
-    files::remove(&file(private))
+    cache::written(&path, cache::write(&path, &[&head(), blake3::hash(&body).as_bytes(), &body]))
 }
 
 fn file(private: &Path) -> PathBuf {
-    private.join("cache").join("history")
+    private.join(cache::FOLDER).join("history")
 }
 
 fn head() -> Vec<u8> {

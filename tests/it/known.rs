@@ -143,7 +143,9 @@ fn what_is_gone_is_gone_from_what_is_kept() {
         bytes.windows(12).any(|window| window == [3; 12])
     };
     assert!(kept(&space));
+    space.write(".git/meow/cache/learnt", "what that execution taught");
     space.meow_ok(&["purge", id]);
+    assert!(!space.has(".git/meow/cache/learnt"));
     // The other branch still holds its segment, which is cut at every reading.
     for _ in 0..2 {
         assert!(!kept(&space) && !scanned(&space).contains(id));

@@ -79,7 +79,7 @@ impl Kept {
 
 fn place(repository: &Repository, workflow: &Workflow) -> PathBuf {
     let name = Digest::of(workflow.name.as_bytes());
-    repository.private_dir().join("cache").join("hints").join(format!("{name}.json"))
+    repository.private_dir().join(store::cache::FOLDER).join("hints").join(format!("{name}.json"))
 }
 
 /// Returns a hash of what the hints depend on apart from the history: steps and their inputs, machine, branch, decisions,
