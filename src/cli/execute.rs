@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::machine::{self, Machine};
 use super::project::Project;
-use super::redaction::known;
+use super::redaction::{self, known};
 use super::terminal::Terminal;
 use super::trust::gate;
 use super::{Context, foresight, sandbox, workflows};
@@ -24,7 +24,7 @@ use crate::execute::{BUG, Event, ExecutionOutcome, Listeners, Options, Shared, S
 use crate::git::Repository;
 use crate::plan::{Limits, Plan, PlannedStep, Selection, Skip, plan};
 use crate::record::{ExecutionId, PARTIAL};
-use crate::redact::{Redactor, inert};
+use crate::redact::inert;
 use crate::workflow::{Step, Workflow};
 pub(super) use forecast::name;
 use progress::Progress;
@@ -210,6 +210,7 @@ fn perform(
     let mut progress = Progress::new(plan, terminal, args.keep_going, args.manual);
     let typed = args.variables.iter().map(|(name, value)| (name, value));
     let known = known(&context.settings, plan.steps.iter().flat_map(|step| &step.step.env).chain(typed));
+    let redactor = Arc::new(redaction::Lazy::new(known));
     let root = project.root.to_string_lossy();
     let options = Options {
         execution: id.to_string(),
@@ -222,7 +223,7 @@ fn perform(
         sandbox,
         sandbox_floor: sandbox::floor(context),
         shared: shared(args, context, plan),
-        recognise: repository.map(|repository| recognise::recogniser(repository, &root, known.clone())),
+        recognise: repository.map(|repository| recognise::recogniser(repository, &root, Arc::clone(&redactor))),
         ask: args.manual.then(|| Arc::new(ask) as _),
     };
     let mut summary = Summary::new(plan, id);
@@ -250,10 +251,10 @@ fn perform(
     let shown = match (args.json, args.events) {
         (true, _) => terminal.result(&summary.json()),
         (_, Some(_)) => {
-            terminal.say(summary.text(&logs, || Redactor::new(&known)).trim_end());
+            terminal.say(summary.text(&logs, &redactor).trim_end());
             Ok(())
         }
-        _ => terminal.result(&summary.text(&logs, || Redactor::new(&known))),
+        _ => terminal.result(&summary.text(&logs, &redactor)),
     };
     // A reader that went away takes nothing from the outcome.
     if let Err(error) = shown {

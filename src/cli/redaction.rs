@@ -1,5 +1,7 @@
 //! What the person's environment says must not be kept, for the room that cleans texts.
 
+use std::sync::OnceLock;
+
 use super::settings::Settings;
 use crate::redact::{Known, Redactor};
 
@@ -20,4 +22,23 @@ pub fn known<'a>(settings: &Settings, more: impl IntoIterator<Item = (&'a String
     let variables = environment.chain(more.into_iter().map(|(name, value)| (name.clone(), value.clone()))).collect();
     let hosts = std::fs::read_to_string(HOST).into_iter().collect();
     Known { variables, hosts }
+}
+
+/// A redactor that is made once somebody needs it: an execution that passes shows no output.
+#[derive(Debug)]
+pub struct Lazy {
+    known: Known,
+    made: OnceLock<Redactor>,
+}
+
+impl Lazy {
+    /// Returns one of what is [`known`].
+    pub fn new(known: Known) -> Self {
+        Self { known, made: OnceLock::new() }
+    }
+
+    /// Returns the redactor.
+    pub fn get(&self) -> &Redactor {
+        self.made.get_or_init(|| Redactor::new(&self.known))
+    }
 }

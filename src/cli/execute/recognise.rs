@@ -2,19 +2,20 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
+use crate::cli::redaction::Lazy;
 use crate::execute::{Ending, Recognise};
 use crate::git::Repository;
 use crate::redact::cause::{Fingerprint, lines};
-use crate::redact::{Known, Redactor};
 
-/// Returns what recognises failures of steps that run in `root`, from output that is cleaned of what is `known`: as
-/// the same error of two people is the same only without their names, no hash may hold a secret. It gives nothing where the project's first commit is not
-/// known, as in a shallow clone: its fingerprints would be no one else's.
-pub(super) fn recogniser(repository: &Repository, root: &str, known: Known) -> Recognise {
+/// Returns what recognises failures of steps that run in `root`, from output that is cleaned first: no hash may hold a
+/// secret, and the same error of two people is the same only without their names.
+///
+/// It gives nothing where the project's first commit is not known, as in a shallow clone: its fingerprints would be no
+/// one else's.
+pub(super) fn recogniser(repository: &Repository, root: &str, redactor: Arc<Lazy>) -> Recognise {
     let (repository, root) = (Mutex::new(repository.clone()), root.to_owned());
     // Finding it takes a walk through the history, which only failures are worth.
     let project: OnceLock<Option<Vec<u8>>> = OnceLock::new();
-    let redactor: OnceLock<Redactor> = OnceLock::new();
     Arc::new(move |_, ending, output| {
         let find = || Some(repository.lock().ok()?.root_commit().ok()??.bytes().to_vec());
         let project = project.get_or_init(find).as_deref()?;
@@ -22,7 +23,7 @@ pub(super) fn recogniser(repository: &Repository, root: &str, known: Known) -> R
             Ending::NotStarted { reason } => reason.into(),
             _ => String::from_utf8_lossy(output),
         };
-        let redactor = redactor.get_or_init(|| Redactor::new(&known));
+        let redactor = redactor.get();
         let cause = lines(&redactor.clean(&output), &redactor.clean(&root));
         Some(Fingerprint::of(project, &word(ending), &cause))
     })

@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::forecast::{milliseconds, name, path, range};
 use super::shown;
+use crate::cli::redaction::Lazy;
 use crate::execute::{BUG, Ending, Event, ExecutionOutcome, Resource, log};
 use crate::learn::insight::{Anomaly, What, anomalies};
 use crate::plan::{Plan, Run, StepIndex, Timeline};
 use crate::record::ExecutionId;
-use crate::redact::Redactor;
 use crate::redact::tail::last_lines;
 use crate::report::far_outside;
 use crate::report::format::{bytes, duration as time};
@@ -79,14 +79,12 @@ impl<'a> Summary<'a> {
     ///
     /// What steps print while they run is the person's own and passes untouched; the summary is what gets pasted into
     /// issues and stands in the logs of CI.
-    pub(super) fn text(&self, logs: &Path, redactor: impl FnOnce() -> Redactor) -> String {
+    pub(super) fn text(&self, logs: &Path, redactor: &Lazy) -> String {
         let mut text = String::new();
-        let failed = self.failed();
-        let redactor = if failed.is_empty() { Redactor::default() } else { redactor() };
-        for (index, attempt, ending) in failed {
+        for (index, attempt, ending) in self.failed() {
             let id = self.plan.steps[index.at()].id();
             text.push_str(&format!("\n{} {}\n", name(id.as_str()), told(ending)));
-            let lines = last_lines(&log::tail(logs, id, attempt, TAIL), LINES, &redactor);
+            let lines = last_lines(&log::tail(logs, id, attempt, TAIL), LINES, redactor.get());
             for line in &lines {
                 text.push_str(&format!("  | {line}\n"));
             }
