@@ -89,16 +89,10 @@ fn of(records: &[Record]) -> History {
 }
 
 fn shape(executions: usize, sigma: f64, flaky: f64, factor: f64) -> Shape {
-    let step = |id: &str, needs: Vec<usize>, flaky: f64, factor: f64| Made {
-        id: id.into(),
-        needs,
-        median_ms: 20_000.0 * factor,
-        broken_trees: 0.0,
-        flaky,
-        hangs: 0.0,
-    };
+    let step =
+        |id: &str, needs: &[usize], flaky: f64, factor: f64| Made { flaky, ..Made::new(id, needs, 20_000.0 * factor) };
     Shape {
-        steps: vec![step("build", vec![], 0.0, 1.0), step("test", vec![0], flaky, factor)],
+        steps: vec![step("build", &[], 0.0, 1.0), step("test", &[0], flaky, factor)],
         executions,
         sigma,
         machines: vec![("linux-x86_64-8c-16g", 1.0)],

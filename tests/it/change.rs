@@ -14,7 +14,7 @@ fn changed(records: &[Record]) -> Vec<Trend> {
 /// Returns sixty executions of one step with deviation 0.1, slower by `factor` from the middle on, and failing as given.
 fn step_in_the_middle(draw: &mut Draw, factor: f64, failing: (f64, f64), executions: usize) -> Vec<Record> {
     let shape = |median_ms: f64, broken_trees: f64| Shape {
-        steps: vec![Made { id: "test".into(), needs: vec![], median_ms, broken_trees, flaky: 0.0, hangs: 0.0 }],
+        steps: vec![Made { broken_trees, ..Made::new("test", &[], median_ms) }],
         executions: executions / 2,
         sigma: 0.1,
         machines: vec![("linux-x86_64-8c-16g", 1.0)],

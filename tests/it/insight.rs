@@ -19,7 +19,7 @@ fn told(records: &[Record], workflows: &BTreeMap<String, Workflow>) -> Vec<Insig
 }
 
 fn made(id: &str, needs: &[usize], median_ms: f64) -> Made {
-    Made { id: id.into(), needs: needs.to_vec(), median_ms, broken_trees: 0.02, flaky: 0.0, hangs: 0.0 }
+    Made { broken_trees: 0.02, ..Made::new(id, needs, median_ms) }
 }
 
 /// Returns a build with three steps after it, in which nothing stands out.

@@ -19,16 +19,13 @@ fn knowledge(records: &[Record]) -> Knowledge {
 
 /// Returns a chain of `build` and `test` with these traits of `test`.
 pub fn chain(executions: usize, sigma: f64, broken_trees: f64, flaky: f64) -> Shape {
-    let step = |id: &str, needs: Vec<usize>, broken_trees: f64, flaky: f64| Made {
-        id: id.into(),
-        needs,
-        median_ms: 20_000.0,
+    let step = |id: &str, needs: &[usize], broken_trees: f64, flaky: f64| Made {
         broken_trees,
         flaky,
-        hangs: 0.0,
+        ..Made::new(id, needs, 20_000.0)
     };
     Shape {
-        steps: vec![step("build", vec![], 0.0, 0.0), step("test", vec![0], broken_trees, flaky)],
+        steps: vec![step("build", &[], 0.0, 0.0), step("test", &[0], broken_trees, flaky)],
         executions,
         sigma,
         machines: vec![("linux-x86_64-8c-16g", 1.0), ("linux-x86_64-8c-32g", 2.0)],

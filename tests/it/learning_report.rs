@@ -12,14 +12,8 @@ use crate::insight::edit;
 use crate::null::{Draw, Made, Shape, history};
 
 fn page(days: u32) -> LearningReport {
-    let step = |id: &str, needs: &[usize], flaky: f64| Made {
-        id: id.into(),
-        needs: needs.to_vec(),
-        median_ms: 60_000.0,
-        broken_trees: 0.05,
-        flaky,
-        hangs: 0.0,
-    };
+    let step =
+        |id: &str, needs: &[usize], flaky: f64| Made { broken_trees: 0.05, flaky, ..Made::new(id, needs, 60_000.0) };
     let shape = Shape {
         steps: vec![step("build", &[], 0.0), step("test", &[0], 0.2), step("lint", &[0], 0.0)],
         executions: 120,
@@ -84,14 +78,7 @@ fn health_is_its_parts_by_weight() {
 #[test]
 fn each_lost_minute_has_one_cause() {
     let shape = Shape {
-        steps: vec![Made {
-            id: "test".into(),
-            needs: vec![],
-            median_ms: 60_000.0,
-            broken_trees: 0.1,
-            flaky: 0.0,
-            hangs: 0.2,
-        }],
+        steps: vec![Made { broken_trees: 0.1, hangs: 0.2, ..Made::new("test", &[], 60_000.0) }],
         executions: 100,
         sigma: 0.2,
         machines: vec![("linux-x86_64-2c-16g", 1.0)],
@@ -122,14 +109,7 @@ fn each_lost_minute_has_one_cause() {
 
 #[test]
 fn what_is_new_and_what_moved_is_learnt_and_the_rest_is_not() {
-    let step = |id: &str| Made {
-        id: id.into(),
-        needs: vec![],
-        median_ms: 60_000.0,
-        broken_trees: 0.0,
-        flaky: 0.0,
-        hangs: 0.0,
-    };
+    let step = |id: &str| Made::new(id, &[], 60_000.0);
     let shape = Shape {
         steps: vec![step("steady"), step("slower"), step("fails"), step("new")],
         executions: 160,

@@ -67,6 +67,13 @@ pub struct Made {
     pub hangs: f64,
 }
 
+impl Made {
+    /// Returns a step that always passes.
+    pub fn new(id: &str, needs: &[usize], median_ms: f64) -> Self {
+        Self { id: id.into(), needs: needs.to_vec(), median_ms, broken_trees: 0.0, flaky: 0.0, hangs: 0.0 }
+    }
+}
+
 /// A made-up workflow and how it is used.
 #[derive(Clone)]
 pub struct Shape {

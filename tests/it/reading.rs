@@ -11,16 +11,8 @@ use crate::space::Space;
 
 /// Returns the records of `executions` executions of two steps on one commit, the newest an hour before the tests' time.
 fn records(executions: usize, seed: u64, hours_ago: i64, commit: &str, slower: f64) -> Vec<Record> {
-    let made = |id: &str, needs: Vec<usize>, median_ms: f64| Made {
-        id: id.to_owned(),
-        needs,
-        median_ms,
-        broken_trees: 0.0,
-        flaky: 0.0,
-        hangs: 0.0,
-    };
     let shape = Shape {
-        steps: vec![made("build", vec![], 30_000.0), made("test", vec![0], 12_000.0 * slower)],
+        steps: vec![Made::new("build", &[], 30_000.0), Made::new("test", &[0], 12_000.0 * slower)],
         executions,
         sigma: 0.05,
         machines: vec![("linux-x86_64-2c-16g", 1.0)],

@@ -14,7 +14,7 @@ fn advice(records: &[Record]) -> Vec<Advice> {
 }
 
 fn made(id: &str, needs: &[usize]) -> Made {
-    Made { id: id.into(), needs: needs.to_vec(), median_ms: 60_000.0, broken_trees: 0.02, flaky: 0.0, hangs: 0.0 }
+    Made { broken_trees: 0.02, ..Made::new(id, needs, 60_000.0) }
 }
 
 /// Returns a build with three steps after it, in which nothing stands out yet.

@@ -22,13 +22,9 @@ fn split(records: &[Record], from: usize) -> Comparison {
 
 /// Returns a chain of `steps` steps of four seconds, all on one machine class.
 fn chain(steps: usize, executions: usize, sigma: f64) -> Shape {
-    let made = |place: usize| Made {
-        id: format!("step-{place}"),
-        needs: (0..place).rev().take(1).collect(),
-        median_ms: 4_000.0,
-        broken_trees: 0.0,
-        flaky: 0.0,
-        hangs: 0.0,
+    let made = |place: usize| {
+        let needs: Vec<usize> = (0..place).rev().take(1).collect();
+        Made::new(&format!("step-{place}"), &needs, 4_000.0)
     };
     Shape {
         steps: (0..steps).map(made).collect(),
