@@ -75,8 +75,8 @@ impl<'de> Deserialize<'de> for Fingerprint {
 /// Returns the lines of the end of an output that tell why it failed, each once, sorted (programs that work side by side
 /// fail in any order), without numbers, times, ids, folders and all else that differs from one time to the next.
 ///
-/// These are the last 30 that speak of an error, each with the line after it where it ends with a colon; where none does, the
-/// last three. `root` is the project's folder: paths below it are kept as relative ones.
+/// These are the last 30 that speak of an error, each with the line after it where it ends with a colon; where none
+/// does, the last three. `root` is the project's folder: paths below it are kept as relative ones.
 pub fn lines(output: &str, root: &str) -> Vec<String> {
     let normaliser = Normaliser::new(root);
     let drawn: Vec<String> = output.lines().map(tail::drawn).filter(|line| !line.trim().is_empty()).collect();
@@ -139,13 +139,13 @@ mod tests {
     use super::*;
 
     fn of(output: &str) -> Fingerprint {
-        Fingerprint::of(b"root", "exit:1", &lines(output, "/work/project"))
+        Fingerprint::of(b"root", "exit:1", &lines(output, "/src/project"))
     }
 
     #[test]
     fn one_cause_has_one_fingerprint() {
         for (one, other) in PAIRS {
-            assert_eq!(of(one), of(other), "{:#?}\n{:#?}", lines(one, "/work/project"), lines(other, "/work/project"));
+            assert_eq!(of(one), of(other), "{:#?}\n{:#?}", lines(one, "/src/project"), lines(other, "/src/project"));
         }
     }
 
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn lines_that_speak_are_chosen_and_the_last_stand_for_silence() {
-        let check = |output: &str, expected: &[&str]| assert_eq!(lines(output, "/work/project"), expected, "{output}");
+        let check = |output: &str, expected: &[&str]| assert_eq!(lines(output, "/src/project"), expected, "{output}");
         check("", &[]);
         check("a\n\nb 1\nc\nd\n", &["b #", "c", "d"]);
         check("Compiling thiserror v1.0.1\n0 errors\ntest parse_error ... ok\nerror: it broke\n", &["error: it broke"]);
@@ -198,7 +198,7 @@ mod tests {
         ),
         (
             "error[E0425]: cannot find value `x` in this scope\nerror: could not compile `demo` (bin \"demo\") due to 1 previous error\n",
-            "   Compiling demo v0.1.0 (/work/project)\nerror[E0425]: cannot find value `x` in this scope\nerror: could not compile `demo` (bin \"demo\") due to 1 previous error\n",
+            "   Compiling demo v0.1.0 (/src/project)\nerror[E0425]: cannot find value `x` in this scope\nerror: could not compile `demo` (bin \"demo\") due to 1 previous error\n",
         ),
         // cargo test: other times, threads, order of tests.
         (
@@ -236,8 +236,8 @@ mod tests {
         ),
         // Python.
         (
-            "Traceback (most recent call last):\n  File \"/work/project/a.py\", line 3, in <module>\n    open('/tmp/tmpab_d9xq/x')\nFileNotFoundError: [Errno 2] No such file or directory: '/tmp/tmpab_d9xq/x'\n",
-            "Traceback (most recent call last):\n  File \"/work/project/a.py\", line 8, in <module>\n    open('/tmp/tmpzz12e_pq/x')\nFileNotFoundError: [Errno 2] No such file or directory: '/tmp/tmpzz12e_pq/x'\n",
+            "Traceback (most recent call last):\n  File \"/src/project/a.py\", line 3, in <module>\n    open('/tmp/tmpab_d9xq/x')\nFileNotFoundError: [Errno 2] No such file or directory: '/tmp/tmpab_d9xq/x'\n",
+            "Traceback (most recent call last):\n  File \"/src/project/a.py\", line 8, in <module>\n    open('/tmp/tmpzz12e_pq/x')\nFileNotFoundError: [Errno 2] No such file or directory: '/tmp/tmpzz12e_pq/x'\n",
         ),
         // The linker, with files of a compiler's own.
         (
