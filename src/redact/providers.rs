@@ -27,7 +27,7 @@ pub(super) fn find(text: &str) -> Result<Vec<Range<usize>>, Unchecked> {
     PROVIDERS.as_ref().ok_or(Unchecked)?.find(text)
 }
 
-/// The parts of gitleaks' file that text alone can be judged by; paths and descriptions are left out.
+/// The parts of gitleaks' file that text alone can be judged by; descriptions and the paths of rules are left out.
 #[derive(Debug, Deserialize)]
 struct File {
     allowlist: Allowed,
@@ -38,6 +38,10 @@ struct File {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Allowed {
+    /// `AND` where everything named must hold, otherwise one of it is enough.
+    condition: String,
+    paths: Vec<String>,
+    commits: Vec<String>,
     regex_target: String,
     regexes: Vec<Pattern>,
     stopwords: Vec<String>,
@@ -173,8 +177,16 @@ impl Rules {
 impl Allowed {
     fn excuses(&self, target: &[u8], secret: &[u8]) -> bool {
         let secret = String::from_utf8_lossy(secret).to_lowercase();
-        self.stopwords.iter().any(|word| secret.contains(&word.to_lowercase()))
-            || self.regexes.iter().any(|pattern| pattern.excuses(target))
+        let word = || self.stopwords.iter().any(|word| secret.contains(&word.to_lowercase()));
+        let text = || self.regexes.iter().any(|pattern| pattern.excuses(target));
+        if self.condition != "AND" {
+            return word() || text();
+        }
+        // A text alone stands in no file and no commit, so what is asked of those does not hold.
+        self.paths.is_empty()
+            && self.commits.is_empty()
+            && (self.stopwords.is_empty() || word())
+            && (self.regexes.is_empty() || text())
     }
 }
 
@@ -257,6 +269,22 @@ mod tests {
         }
         assert!(drawn > 300, "{drawn} samples");
         assert!(missed.is_empty(), "{missed:#?}");
+    }
+
+    #[test]
+    fn what_is_allowed_in_certain_files_only_is_allowed_in_no_text() {
+        for (list, allowed) in [
+            ("regexes = ['abc']", true),
+            ("regexes = ['abc']\nstopwords = ['xyz']", true),
+            ("condition = 'AND'\nregexes = ['abc']\nstopwords = ['def']", true),
+            ("condition = 'AND'\nregexes = ['abc']\nstopwords = ['xyz']", false),
+            ("condition = 'AND'\npaths = ['\\.inc$']\nregexes = ['abc']", false),
+            ("paths = ['\\.inc$']", false),
+        ] {
+            let rules = format!("[allowlist]\n[[rules]]\nregex = 'abcdef'\n[[rules.allowlists]]\n{list}\n");
+            let found = Rules::read(&rules).expect("read").find("abcdef").expect("usable");
+            assert_eq!(found.is_empty(), allowed, "{list}");
+        }
     }
 
     #[test]
