@@ -17,6 +17,7 @@ use crate::learn::replay::{Predicted, Trace};
 use crate::learn::score::{self, Scores};
 use crate::learn::transient::{RetryScores, retries};
 use crate::learn::verdicts::{self, FailureScores};
+use crate::redact::inert;
 use crate::report::document::{Block, Document, Piece, Table, name, strong, words};
 
 /// Show how good predictions were: each attempt predicted at its start, beside the plain rules
@@ -35,7 +36,7 @@ pub struct Args {
     /// Interchange rows to replay (gzip or not) instead of this repository's history
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// Write every prediction to this CSV file
+    /// Write every prediction to this CSV file; a name that a spreadsheet would compute stands behind a '
     #[arg(long, value_name = "OUT.csv")]
     predictions: Option<PathBuf>,
     /// Metrics that are known when an attempt starts
@@ -227,7 +228,7 @@ fn csv(trace: &Trace, said: &[Predicted]) -> String {
             trace.names.text(known.workflow),
             trace.names.text(known.step),
         ];
-        let [execution, workflow, step] = names.map(quoted);
+        let [execution, workflow, step] = names.map(inert::cell);
         let durations = said.duration_ms;
         let p10 = number(durations.map(|interval| interval.p10));
         let p50 = number(durations.map(|interval| interval.p50));
@@ -236,9 +237,4 @@ fn csv(trace: &Trace, said: &[Predicted]) -> String {
         text.push_str(&format!("{execution},{workflow},{step},{},{p10},{p50},{p90},{failure}\n", known.attempt));
     }
     text
-}
-
-/// Returns a cell in quotes (RFC 4180).
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "\"\""))
 }

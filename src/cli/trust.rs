@@ -179,10 +179,7 @@ fn text(page: &Page) -> String {
     }
     let mut text = report::text(&document);
     for row in &page.files {
-        for line in row.diff.iter().flat_map(|diff| diff.lines()) {
-            text.push_str(&inert::terminal(line));
-            text.push('\n');
-        }
+        text.extend(row.diff.as_deref().map(|diff| inert::lines(diff) + "\n"));
         if row.diff.is_none() && matches!(row.state, Difference::Changed) {
             text.push_str(&format!("{}: the text that was trusted is not kept\n", inert::terminal(&row.path)));
         }

@@ -6,6 +6,9 @@ use std::fmt::Write;
 /// Longest name shown in a page, in characters.
 const LONGEST: usize = 100;
 
+/// What opens a group of Buildkite at the start of a log's line.
+const GROUPS: [&str; 4] = ["--- ", "+++ ", "~~~ ", "^^^ +++"];
+
 /// What opens a command of GitHub (`##[add-mask]`), Azure (`##vso[`) and `TeamCity` wherever it stands in a log's line.
 const COMMAND: &str = "##";
 
@@ -33,9 +36,20 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Returns text of several lines with each of them made inert by [`terminal`].
+/// Returns text of several lines with each of them made inert by [`terminal`], and a space before what a CI obeys at the
+/// start of a line only: a name that was harmless within one may have come to stand there.
 pub fn lines(text: &str) -> String {
-    text.lines().map(terminal).collect::<Vec<_>>().join("\n")
+    let groups = |line: &str| GROUPS.iter().any(|group| line.starts_with(group));
+    let lines = text.lines().map(terminal);
+    lines.map(|line| if groups(&line) { format!(" {line}") } else { line.into_owned() }).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns a cell of a CSV file: in quotes (RFC 4180), on one line, and with a `'` before what a spreadsheet would
+/// compute (OWASP, CSV Injection).
+pub fn cell(text: &str) -> String {
+    let text = terminal(text);
+    let computed = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    format!("\"{}{}\"", if computed { "'" } else { "" }, text.replace('"', "\"\""))
 }
 
 /// Returns JSON that says the same, with what a terminal or a CI would obey as JSON's own escapes.
@@ -167,6 +181,21 @@ mod tests {
         assert!(!shown.contains(COMMAND) && !shown.chars().any(|letter| letter != '\n' && obeyed(letter)), "{shown}");
         assert_eq!(serde_json::from_str::<[String; 1]>(&shown).expect("JSON"), [said]);
         assert_eq!(lines("a\u{1b}\n::b"), "a\\u{1b}\n\\u{3a}:b");
+        assert_eq!(lines("+++ a\n--- \n---\n --- b\n^^^ +++\n"), " +++ a\n --- \n---\n --- b\n ^^^ +++");
+    }
+
+    #[test]
+    fn a_spreadsheet_computes_nothing() {
+        for (text, shown) in [
+            ("a b", "\"a b\""),
+            ("=1+1", "\"'=1+1\""),
+            (" @SUM(1)", "\"' @SUM(1)\""),
+            ("-2\"+3", "\"'-2\"\"+3\""),
+            ("\t+1\r\n=2", "\"\\t+1\\r\\n=2\""),
+            ("1-1", "\"1-1\""),
+        ] {
+            assert_eq!(cell(text), shown);
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ const UNITS: [&str; 9] = ["%", "ms", "s", "min", "h", "B", "KiB", "MiB", "GiB"];
 /// Returns the page as text with a line end; names can do nothing to a terminal.
 pub fn text(document: &Document) -> String {
     let blocks: Vec<String> = document.blocks.iter().map(block).collect();
-    format!("{}\n", blocks.join("\n\n"))
+    inert::lines(&blocks.join("\n\n")) + "\n"
 }
 
 fn block(block: &Block) -> String {

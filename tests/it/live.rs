@@ -13,7 +13,7 @@ use crate::null::{Draw, history};
 use crate::space::{Said, Space, peer};
 
 /// What names try to be; `PORT` is one that nobody may call.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 25] = [
     "a|b `c` ``d ```e",
     "<script>document.documentElement.setAttribute('data-pwned','1')</script>",
     "\"><img src=http://127.0.0.1:PORT/a onerror=document.documentElement.setAttribute('data-pwned','2')>",
@@ -35,6 +35,9 @@ const NAMES: [&str; 22] = [
     "--- a/file\n+++ b/file",
     "section_start:1:x\r\u{1b}[0Khead",
     "=cmd|' /C calc'!A1",
+    "+++ 1\",\"2",
+    "~~~ @SUM(1)",
+    "^^^ +++",
     "{{constructor.constructor('x')()}} ${7*7} <%= 7 %>",
 ];
 
@@ -155,6 +158,12 @@ fn nothing_comes_alive_in_any_output() {
             pages.push(output.out);
         }
     }
+    space.meow_ok(&["score", "--predictions", "out.csv"]);
+    let sheet = space.read("out.csv");
+    alive.extend(
+        in_sheet(&sheet).into_iter().chain(in_terminal(&sheet)).map(|what| format!("score --predictions: {what}")),
+    );
+    assert!(sheet.lines().count() > 500, "{sheet}");
     assert!(alive.is_empty(), "{} live constructs:\n{}", alive.len(), alive.join("\n"));
     in_browser(&space, &pages, &listener);
 }
@@ -170,19 +179,31 @@ fn in_terminal(text: &str) -> Option<String> {
 }
 
 /// Returns what a CI would obey in a log: GitHub `::command` at a line's start and `##[command]` anywhere, Azure
-/// `##vso[`, `TeamCity` `##teamcity[`.
+/// `##vso[`, `TeamCity` `##teamcity[`, Buildkite's groups at a line's start. The sections of GitLab and Travis need
+/// control characters, which [`in_terminal`] sees.
 fn in_log(text: &str, annotates: bool) -> Option<String> {
     let obeyed = |line: &&str| {
+        let group = ["--- ", "+++ ", "~~~ ", "^^^ +++"].iter().any(|start| line.starts_with(start));
         let start = line.trim_start();
         let own = annotates
             && (start.starts_with("::error title=meow report::") || start.starts_with("::warning title=meow report::"));
         (start.starts_with("::") && !own)
+            || group
             || line.contains("##[")
             || line.contains("##vso[")
             || line.contains("##teamcity[")
     };
     let line = text.lines().find(obeyed)?;
     Some(format!("a log obeys {line:?}"))
+}
+
+/// Returns what a spreadsheet would compute of a CSV file: its cells, and the start of each of its lines.
+fn in_sheet(text: &str) -> Vec<String> {
+    let computed = |cell: &&str| cell.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r']);
+    // Cells by RFC 4180: what stands between two quotes is text, and two of them within it are one.
+    let cells: Vec<&str> = text.split('"').collect();
+    let quoted = cells.iter().skip(1).step_by(2).copied();
+    quoted.chain(text.lines()).filter(computed).map(|cell| format!("a spreadsheet computes {cell:?}")).collect()
 }
 
 /// Returns what a Markdown page holds that is not meow's own: raw HTML, links, images, mathematics, mentions, issues.
@@ -318,7 +339,10 @@ fn what_is_alive_is_seen() {
     }
     assert!(!live("`@octo` a | b") && !live("&#64;&#8203;octo"), "what is inert is not");
     assert_eq!([8, 9, 11].map(|place| in_terminal(NAMES[place]).is_some()), [true; 3]);
-    assert_eq!([14, 15, 16, 17].map(|place| in_log(NAMES[place], false).is_some()), [true; 4]);
+    assert_eq!([14, 15, 16, 17, 18, 21, 22, 23].map(|place| in_log(NAMES[place], false).is_some()), [true; 8]);
+    assert!(in_terminal(NAMES[19]).is_some(), "a section of GitLab");
+    assert_eq!([20, 21].map(|place| in_sheet(&format!("\"x\",\"{}\",1\n", NAMES[place])).len()), [1; 2]);
+    assert_eq!(in_sheet("\"a\n=1+1\",1\n").len(), 1);
     // A browser tells the same: an image that cannot be loaded runs what it is given.
     let page = format!("<!DOCTYPE html><title>x</title><p>{}</p><p>{}</p>", NAMES[1], NAMES[2].replace("PORT", "1"));
     if let Some(seen) = browsed(&Space::empty(), &[page]) {

@@ -271,8 +271,7 @@ fn standing<'a>(known: &'a Decisions, id: &str) -> Result<&'a (String, Action)> 
 
 /// Returns the change for people: no text of the file is obeyed by the terminal.
 fn shown(file: &str, before: &str, after: &str) -> String {
-    let lines = diff(file, before, after);
-    lines.lines().map(|line| inert::terminal(line).into_owned() + "\n").collect()
+    inert::lines(&diff(file, before, after))
 }
 
 fn agreed(question: &str, context: &Context) -> Result<bool> {
