@@ -47,14 +47,14 @@ pub fn hints(project: &Project, workflow: &Workflow, machine: &str, context: &Co
                 .flat_map(|step| [(step.id.as_str(), size(step)), (series(step), size(step))])
                 .collect(),
         };
-        let mut hints = foreseen(hints, workflow, &learn::foresee(&history, &coming));
-        for (step, bytes) in sizes {
-            hints.steps.entry(step).or_default().inputs_bytes = Some(bytes);
-        }
-        (hints, learn::transient::transient(&history, &workflow.name))
+        let hints = foreseen(hints, workflow, &learn::foresee(&history, &coming));
+        (hints, sizes, learn::transient::transient(&history, &workflow.name))
     });
-    let (lived, transient) = lived.unwrap_or_default();
+    let (lived, sizes, transient) = lived.unwrap_or_default();
     let mut hints = merge(written.as_ref().map(speak).unwrap_or_default(), lived);
+    for (step, bytes) in sizes {
+        hints.steps.entry(step).or_default().inputs_bytes = Some(bytes);
+    }
     for (step, known) in transient {
         hints.steps.entry(StepId(step)).or_default().transient = known;
     }
@@ -103,16 +103,17 @@ fn foreseen(mut hints: Hints, workflow: &Workflow, foresight: &Foresight) -> Hin
     Hints { order: foresight.order, ..hints }
 }
 
-/// Takes for each step the hint that rests on more samples.
-fn merge(one: Hints, other: Hints) -> Hints {
-    let mut steps: BTreeMap<_, StepHint> = one.steps;
-    for (step, hint) in other.steps {
+/// Takes for each step the hint that rests on more samples; of equal ones that of what was lived, which knows where and
+/// when the step will run.
+fn merge(written: Hints, lived: Hints) -> Hints {
+    let mut steps: BTreeMap<_, StepHint> = written.steps;
+    for (step, hint) in lived.steps {
         let held = steps.entry(step).or_default();
-        if samples(&hint) > samples(held) {
+        if samples(&hint) >= samples(held) {
             *held = hint;
         }
     }
-    Hints { steps, order: other.order.or(one.order) }
+    Hints { steps, order: lived.order.or(written.order) }
 }
 
 fn samples(hint: &StepHint) -> (u64, u64) {
@@ -136,8 +137,10 @@ mod tests {
                 .collect(),
             order: None,
         };
-        let found =
-            merge(hints(&[("a", 1.0, 9), ("b", 1.0, 2)]), hints(&[("a", 2.0, 3), ("b", 2.0, 3), ("c", 2.0, 1)]));
-        assert_eq!(found, hints(&[("a", 1.0, 9), ("b", 2.0, 3), ("c", 2.0, 1)]));
+        let found = merge(
+            hints(&[("a", 1.0, 9), ("b", 1.0, 2), ("d", 1.0, 4)]),
+            hints(&[("a", 2.0, 3), ("b", 2.0, 3), ("c", 2.0, 1), ("d", 2.0, 4)]),
+        );
+        assert_eq!(found, hints(&[("a", 1.0, 9), ("b", 2.0, 3), ("c", 2.0, 1), ("d", 2.0, 4)]));
     }
 }
