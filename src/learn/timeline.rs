@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::plan::WAIT_MS;
 use crate::scan::{History, Name};
-
-/// A start later than this after the last need is a wait for a slot or a lock, in milliseconds.
-pub(crate) const WAIT_MS: f64 = 10.0;
 
 /// One execution's attempts with what each of them waited for.
 ///

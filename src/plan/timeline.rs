@@ -6,6 +6,9 @@ use std::collections::BinaryHeap;
 use super::dispatch::{Dispatcher, Verdict};
 use super::graph::{Plan, StepIndex};
 
+/// A start later than this after a step was ready is a wait for a slot or a lock, in milliseconds.
+pub const WAIT_MS: f64 = 10.0;
+
 /// What ran when.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Timeline {
@@ -34,12 +37,15 @@ impl Timeline {
         self.runs.iter().map(|run| run.ended_ms).fold(0.0, f64::max)
     }
 
-    /// Returns the chain of steps behind the last end: each was the last of those its successor needed.
+    /// Returns the chain of steps behind the last end: each was the last of those its successor needed or, where that
+    /// waited for a slot or a lock, the one whose end let it start.
     pub fn critical_path(&self, plan: &Plan) -> Vec<StepIndex> {
         // When a step was done and who did it: a step that did not run passes on its latest need.
         let mut done: Vec<Option<(f64, StepIndex)>> = vec![None; plan.steps.len()];
-        for run in &self.runs {
+        let mut places: Vec<Option<usize>> = vec![None; plan.steps.len()];
+        for (place, run) in self.runs.iter().enumerate() {
             done[run.step.at()] = Some((run.ended_ms, run.step));
+            places[run.step.at()] = Some(place);
         }
         let latest = |done: &[Option<(f64, StepIndex)>], needs: &[StepIndex]| {
             needs.iter().filter_map(|need| done[need.at()]).max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))
@@ -49,14 +55,27 @@ impl Timeline {
                 done[index.at()] = latest(&done, &plan.steps[index.at()].needs);
             }
         }
-        let mut at = latest(&done, &plan.order);
+        let mut at = latest(&done, &plan.order).map(|(_, step)| step);
         let mut path = Vec::new();
-        while let Some((_, step)) = at {
+        while let Some(step) = at {
             path.push(step);
-            at = latest(&done, &plan.steps[step.at()].needs);
+            at = places[step.at()]
+                .and_then(|place| self.waited_for(place))
+                .or_else(|| latest(&done, &plan.steps[step.at()].needs).map(|(_, need)| need));
         }
         path.reverse();
         path
+    }
+
+    /// Returns the step whose end gave the run at this place its slot or lock, if it waited for one: the last that ended
+    /// before it started.
+    fn waited_for(&self, place: usize) -> Option<StepIndex> {
+        let waiter = &self.runs[place];
+        if waiter.started_ms - waiter.ready_ms <= WAIT_MS {
+            return None;
+        }
+        let before = &self.runs[..self.runs.partition_point(|run| run.ended_ms <= waiter.started_ms).min(place)];
+        before.last().filter(|run| run.ended_ms > waiter.ready_ms).map(|run| run.step)
     }
 }
 
@@ -134,6 +153,7 @@ mod tests {
         check(&[], &[], 1, 0.0, "");
         check(&["a", "b", "c:a b"], &[5.0, 7.0, 1.0], 2, 8.0, "b c");
         check(&["a", "b", "c:a b"], &[5.0, 7.0, 1.0], 1, 13.0, "b c");
+        check(&["a", "b", "c:a b"], &[50.0, 70.0, 10.0], 1, 130.0, "a b c");
         check(&["a", "left-out:a", "c:left-out"], &[5.0, 9.0, 1.0], 2, 6.0, "a c");
     }
 

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::view::{View, views};
 use crate::learn::again::{cores, memory_bytes};
-use crate::learn::timeline::{self, WAIT_MS};
+use crate::learn::timeline;
+use crate::plan::WAIT_MS;
 use crate::record::Outcome;
 use crate::scan::History;
 use crate::workflow::Workflow;
