@@ -18,7 +18,7 @@ use super::project::Project;
 use super::redaction::{self, known};
 use super::terminal::Terminal;
 use super::trust::gate;
-use super::{Context, foresight, sandbox, workflows};
+use super::{Context, foresight, identity, sandbox, workflows};
 use crate::error::{Error, Kind, Result};
 use crate::execute::{BUG, Event, ExecutionOutcome, Listeners, Options, Shared, Stop, execute};
 use crate::git::Repository;
@@ -69,8 +69,8 @@ pub struct Args {
     /// Run this step and everything that waits for it; the others count as done
     #[arg(long, value_name = "STEP")]
     from: Option<String>,
-    /// Go on with an execution that was interrupted, failed or was stopped: what had passed there, on the same tracked
-    /// sources with the same command, is not run again [default: the latest]
+    /// Go on with an execution that was interrupted, failed or was stopped: what had passed there with the same command,
+    /// on the same declared `inputs` (else the same tracked sources), is not run again [default: the latest]
     #[arg(long, value_name = "EXECUTION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["only", "from"])]
     resume: Option<String>,
     /// Run nothing but steps that failed on these sources and pass on others, again and one by one, where that tells
@@ -223,6 +223,7 @@ fn perform(
         sandbox,
         sandbox_floor: sandbox::floor(context),
         shared: shared(args, context, plan),
+        inputs: repository.and_then(|_| identity::inputs(project, context)),
         recognise: repository.map(|repository| recognise::recogniser(repository, &root, Arc::clone(&redactor))),
         ask: args.manual.then(|| Arc::new(ask) as _),
     };

@@ -3,13 +3,17 @@
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Context;
+use super::project::Project;
 use super::settings::Settings;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::execute::Inputs;
 use crate::git::{Repository, State};
 use crate::record::{Digest, Source, recorder::has_values};
+use crate::scan;
 use crate::workflow::Step;
 
 /// Sets these hashes apart from any other use of the same key.
@@ -17,6 +21,9 @@ const PURPOSE: &str = "meow 2026-11 names hashed outside the repository";
 
 /// Sets the hashes of commands apart likewise.
 const FILLED: &str = "meow 2026-11 commands with values hashed outside the repository";
+
+/// Sets the hashes of files likewise.
+const INPUTS: &str = "meow 2026-11 contents of declared inputs hashed outside the repository";
 
 /// Returns what an execution's record keeps of the sources in `repository`. What cannot be known is absent, with a warning.
 pub fn source(repository: &Repository, context: &Context) -> Source {
@@ -92,6 +99,17 @@ pub fn filled(context: &Context) -> impl Fn(&Step) -> Option<Digest> {
         }
         Digest::truncated(hasher.finalize().as_bytes())
     }
+}
+
+/// Returns what gives the keyed hash of what a step's declared inputs name: git may not track them, and what it does not
+/// track may be secret. There is none without a key, and no hash of what cannot be read or is too much.
+pub fn inputs(project: &Project, context: &Context) -> Option<Inputs> {
+    let key = blake3::derive_key(INPUTS, key(&context.settings).ok().flatten()?.as_bytes());
+    let root = project.root.clone();
+    Some(Arc::new(move |step| {
+        let hash = scan::inputs::hash(&root, &step.inputs, &key).ok().flatten()?;
+        hash.first_chunk().copied()
+    }))
 }
 
 fn hashed(key: &str, name: &str) -> String {

@@ -88,11 +88,12 @@ struct End {
     usage: Usage,
     error: Option<Fingerprint>,
     metrics: BTreeMap<String, f64>,
+    inputs: Option<[u8; 12]>,
 }
 
 impl From<Ending> for End {
     fn from(ending: Ending) -> Self {
-        Self { ending, usage: Usage::default(), error: None, metrics: BTreeMap::new() }
+        Self { ending, usage: Usage::default(), error: None, metrics: BTreeMap::new(), inputs: None }
     }
 }
 
@@ -289,6 +290,7 @@ impl<'a> Drive<'a> {
             usage: end.usage,
             error: end.error,
             metrics: end.metrics,
+            inputs: end.inputs,
         });
         if let Some(error) = end.error {
             state.dispatcher.recognised(start.step, error);

@@ -53,6 +53,9 @@ pub enum Event {
         error: Option<Fingerprint>,
         /// The numbers it wrote to `$MEOW_METRICS`, and meow's own about it, whose names start with `meow.`.
         metrics: BTreeMap<String, f64>,
+        /// What its declared inputs were at its start, see [`super::Inputs`]; a keyed hash tells nobody else anything.
+        #[serde(skip)]
+        inputs: Option<[u8; 12]>,
     },
     /// An attempt that still runs has used three quarters of a declared time limit, or takes far longer than any that
     /// passed before.

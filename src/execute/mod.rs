@@ -58,6 +58,8 @@ pub struct Options {
     pub sandbox_floor: workflow::Sandbox,
     /// The machine as executions share it; without it this one goes by itself.
     pub shared: Option<Shared>,
+    /// Takes the hash of what a step reads; without it nothing is known of that.
+    pub inputs: Option<Inputs>,
     /// Recognises failures; without it nothing is known of them but how they ended.
     pub recognise: Option<Recognise>,
     /// Asks a person whether a manual step is done; without it a manual step fails.
@@ -66,6 +68,9 @@ pub struct Options {
 
 /// Asks a person about a manual step; called on a thread of its own.
 pub type Ask = Arc<dyn Fn(&Step) -> bool + Send + Sync>;
+
+/// Returns the hash of the files that a step's declared inputs name; called on the thread of its slot before it starts.
+pub type Inputs = Arc<dyn Fn(&Step) -> Option<[u8; 12]> + Send + Sync>;
 
 /// Recognises a failure by its step, how it ended and the end of what it said; called on the thread of its slot.
 pub type Recognise = Arc<dyn Fn(&Step, &Ending, &[u8]) -> Option<Fingerprint> + Send + Sync>;

@@ -127,6 +127,9 @@ pub struct Attempt {
     pub undone: Option<Outcome>,
     /// Bytes of its inputs, known at the start.
     pub inputs_bytes: Option<u64>,
+    /// Keyed hash of the files that its step's declared inputs named at its start: their paths and contents.
+    #[serde(default)]
+    pub inputs: Option<Digest>,
     /// What was predicted for it at its start.
     pub predicted: Option<Predicted>,
     /// Named numbers measured by or for it.
@@ -160,6 +163,7 @@ impl Attempt {
             error: None,
             undone: None,
             inputs_bytes: None,
+            inputs: None,
             predicted: None,
             metrics: BTreeMap::new(),
         }

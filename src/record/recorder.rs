@@ -80,12 +80,14 @@ impl Recorder {
                 usage,
                 error,
                 metrics,
+                inputs,
             } => {
                 let begun = self.attempt(step, *attempt, *slot, *ready_ms, *started_ms);
                 self.ran.insert(step.clone(), *attempt);
                 let ended = ended(begun, *duration_ms, ending, usage);
                 let error = error.map(|error| Digest::from_bytes(*error.bytes()));
-                Some(Fact::Finished(Attempt { error, metrics: metrics.clone(), ..ended }))
+                let inputs = inputs.map(Digest::from_bytes);
+                Some(Fact::Finished(Attempt { error, metrics: metrics.clone(), inputs, ..ended }))
             }
             Event::StepUndone { step, ending, .. } => Some(self.undone(step, outcome(ending))),
             Event::Finished { outcome, duration_ms } => {
@@ -243,6 +245,7 @@ mod tests {
             usage: Usage { user_ms: Some(7), read_bytes: Some(8), ..Usage::default() },
             error: Some(Fingerprint::from_bytes([9; 12])),
             metrics: BTreeMap::from([("coverage".to_owned(), 0.5)]),
+            inputs: Some([10; 12]),
         }
     }
 
@@ -260,7 +263,8 @@ mod tests {
         let Some(Fact::Started(begun)) = recorder().take(&event) else { panic!("no start") };
         let end = take(&finished("test", Ending::Cancelled));
         let metrics = BTreeMap::new();
-        let unknown = Attempt { duration_ms: None, user_ms: None, read_bytes: None, error: None, metrics, ..end };
+        let known = Attempt { duration_ms: None, user_ms: None, read_bytes: None, error: None, ..end };
+        let unknown = Attempt { metrics, inputs: None, ..known };
         assert_eq!(begun, unknown);
     }
 
@@ -273,6 +277,7 @@ mod tests {
         assert_eq!(found.needs, ["build"]);
         assert_eq!(found.metrics.get("coverage"), Some(&0.5));
         assert_eq!(found.error, Some(Digest::from_bytes([9; 12])));
+        assert_eq!(found.inputs, Some(Digest::from_bytes([10; 12])));
         assert_eq!(found.predicted, Some(Predicted { p10_ms: 1.0, p50_ms: 2.0, p90_ms: 3.0, failure: 0.25 }));
         assert_eq!(found.filled, Some(Digest::of(b"filled")));
         assert_eq!(found.command, Some(Digest::of(b"make test {{token}}")), "the template, never the values");

@@ -25,6 +25,8 @@ pub struct Now<'a> {
     pub same_sources: &'a dyn Fn(&Source) -> Option<bool>,
     /// The keyed hash of a step's command and environment, see [`Attempt::filled`].
     pub filled: &'a dyn Fn(&Step) -> Option<Digest>,
+    /// The keyed hash of what a step's declared inputs name, see [`Attempt::inputs`].
+    pub inputs: &'a dyn Fn(&Step) -> Option<Digest>,
 }
 
 impl std::fmt::Debug for Now<'_> {
@@ -42,6 +44,8 @@ pub struct Resumption {
     pub in_flight: Vec<StepId>,
     /// Steps that had passed and run again, with the reason.
     pub again: Vec<(StepId, Again)>,
+    /// Steps that need not run again although what git tracks has changed, since their declared inputs have not.
+    pub by_inputs: Vec<StepId>,
 }
 
 /// Why a step that had passed runs again.
@@ -49,6 +53,8 @@ pub struct Resumption {
 pub enum Again {
     /// What git tracks has changed, or how it was is not known.
     Sources,
+    /// What its declared inputs name has changed.
+    Inputs,
     /// Its command has changed.
     Command,
     /// The values of its variables or its environment have changed, or are not known.
@@ -62,8 +68,9 @@ pub enum Again {
 /// Returns what is left to do of the last of `chain`: the execution that is resumed, after those that it went on with
 /// itself, oldest first.
 ///
-/// A step need not run again where its last attempt passed, on the same tracked sources, with the same command, variables
-/// and environment, and so did all steps that it needs.
+/// A step need not run again where its last attempt passed, on the same inputs, with the same command, variables and
+/// environment, and so did all steps that it needs. Its inputs are what it declares, where these were hashed then; else all
+/// that git tracks.
 pub fn resumption(plan: &Plan, chain: &[Earlier], now: &Now) -> Resumption {
     let mut found = Resumption::default();
     if let Some(last) = chain.last() {
@@ -89,8 +96,8 @@ pub fn resumption(plan: &Plan, chain: &[Earlier], now: &Now) -> Resumption {
         };
         let why = if last.undone.is_some() {
             Some(Again::Undone)
-        } else if !same[place] {
-            Some(Again::Sources)
+        } else if let Some(inputs) = changed(step, last, same[place], now) {
+            Some(inputs)
         } else if last.command != command_of(step) {
             Some(Again::Command)
         } else if last.filled != (now.filled)(step) || (last.filled.is_none() && has_values(step)) {
@@ -101,12 +108,23 @@ pub fn resumption(plan: &Plan, chain: &[Earlier], now: &Now) -> Resumption {
         if let Some(why) = why {
             found.again.push((id.clone(), why));
         } else {
+            if !same[place] {
+                found.by_inputs.push(id.clone());
+            }
             kept.insert(id);
             ends.insert((place, ended_ms(last), id.clone()), id.clone());
         }
     }
     found.resumed.passed = ends.into_values().collect();
     found
+}
+
+/// Returns how what a step reads differs from what its last attempt read; `None` where it is the same.
+fn changed(step: &Step, last: &Attempt, same_sources: bool, now: &Now) -> Option<Again> {
+    match last.inputs.filter(|_| !step.inputs.is_empty()) {
+        Some(then) => ((now.inputs)(step) != Some(then)).then_some(Again::Inputs),
+        None => (!same_sources).then_some(Again::Sources),
+    }
 }
 
 /// Returns the last attempt at a step, with the place of its execution.

@@ -15,7 +15,7 @@ pub struct Column<T: 'static> {
     pub unit: &'static str,
     /// Whether a value may be unknown.
     pub nullable: bool,
-    /// The first format version that has it.
+    /// The first edition of this list that has it, see [`EDITION`].
     pub since: u32,
     /// What it says.
     pub meaning: &'static str,
@@ -48,6 +48,12 @@ pub enum Cell<T: 'static> {
     Numbers(fn(&T) -> &BTreeMap<String, f64>, fn(&mut T, BTreeMap<String, f64>)),
 }
 
+/// The edition of this list: a new column raises it. The format's version stays, since older readers pass over a column.
+///
+/// 2: `inputs`.
+/// 1: the first that is kept for ever (meow 0.1.0).
+pub const EDITION: u32 = 2;
+
 type Words = &'static str;
 
 const fn of_execution(name: Words, unit: Words, cell: Cell<Execution>, meaning: Words) -> Column<Execution> {
@@ -61,6 +67,12 @@ const fn of_attempt(name: Words, unit: Words, cell: Cell<Attempt>, meaning: Word
 impl<T> Column<T> {
     const fn always(mut self) -> Self {
         self.nullable = false;
+        self
+    }
+
+    /// Of a later edition. Where no row has a value the file has no such column, and is what an older meow writes.
+    const fn since(mut self, edition: u32) -> Self {
+        self.since = edition;
         self
     }
 }
@@ -295,6 +307,14 @@ pub const ATTEMPT: &[Column<Attempt>] = &[
         "Bytes of its inputs, known at the start.",
     ),
     of_attempt(
+        "inputs",
+        "",
+        Cell::Hash(|a| bytes(a.inputs), |a, v| a.inputs = Some(Digest::from_bytes(v))),
+        "Keyed hash of the files that its declared inputs named at its start, paths and contents; null where it declares \
+         none or they are not hashed.",
+    )
+    .since(2),
+    of_attempt(
         "predicted_p10_ms",
         "ms",
         Cell::Real(|a| a.predicted.map(|p| p.p10_ms), |a, v| predicted(a).p10_ms = v),
@@ -326,23 +346,6 @@ pub const ATTEMPT: &[Column<Attempt>] = &[
     )
     .always(),
 ];
-
-/// Returns an execution before its columns are read.
-pub(super) fn blank_execution() -> Execution {
-    Execution {
-        id: ExecutionId::from_bytes([0; 12]),
-        workflow: String::new(),
-        started_at: Timestamp::UNIX_EPOCH,
-        duration_ms: None,
-        outcome: Outcome::Cancelled,
-        trigger: String::new(),
-        machine: None,
-        slots: None,
-        variables: BTreeMap::new(),
-        source: crate::record::Source::default(),
-        resumes: None,
-    }
-}
 
 /// Returns the outcome of a word; a word of a later version counts as never having come to its end.
 pub(super) fn outcome(word: &str) -> Outcome {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::columns::{ATTEMPT, Cell, Column, EXECUTION};
+use super::columns::{ATTEMPT, Cell, Column, EDITION, EXECUTION};
 use super::segment::FORMAT;
 
 /// One column as others see it.
@@ -23,8 +23,11 @@ pub fn markdown() -> String {
     let mut text = String::from(
         "# Records\n\nOne row per attempt in `.meow/records/**/*.parquet`. Written from `src/store/columns.rs`; a test keeps it so.\n",
     );
-    writeln!(text, "Format version {FORMAT}, in the footer's key `meow.format`; `README.md` says what is promised.")
-        .expect("text grows");
+    writeln!(
+        text,
+        "Format version {FORMAT}, in the footer's key `meow.format`; edition {EDITION} of the columns. `README.md` says what is promised."
+    )
+    .expect("text grows");
     for (title, lines) in tables() {
         write!(text, "\n## {title}\n\n| column | type | unit | null | since | meaning |\n|---|---|---|---|---|---|\n")
             .expect("text grows");
@@ -56,7 +59,7 @@ pub fn json() -> String {
             })
         })
         .collect();
-    let schema = serde_json::json!({ "format": FORMAT, "columns": columns });
+    let schema = serde_json::json!({ "format": FORMAT, "edition": EDITION, "columns": columns });
     serde_json::to_string_pretty(&schema).expect("plain values") + "\n"
 }
 

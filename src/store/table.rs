@@ -12,9 +12,9 @@ use arrow::datatypes::TimestampMillisecondType;
 use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int32Type, Int64Type, Schema, TimeUnit};
 use jiff::Timestamp;
 
-use super::columns::{ATTEMPT, Cell, Column, EXECUTION, blank_execution};
+use super::columns::{ATTEMPT, Cell, Column, EXECUTION};
 use crate::error::{Error, Result};
-use crate::record::{Attempt, Execution, Record};
+use crate::record::{Attempt, Execution, ExecutionId, Outcome, Record, Source};
 
 /// Returns records as one batch, in their order.
 ///
@@ -26,12 +26,10 @@ pub fn batch(records: &[Record]) -> Result<RecordBatch> {
     let executions: Vec<&Execution> = records.iter().map(|record| &*record.execution).collect();
     let attempts: Vec<_> = records.iter().map(|record| &record.attempt).collect();
     for column in EXECUTION {
-        fields.push(Field::new(column.name, column.cell.data_type(), column.nullable));
-        arrays.push(column.cell.array(&executions)?);
+        column.put(&executions, &mut fields, &mut arrays)?;
     }
     for column in ATTEMPT {
-        fields.push(Field::new(column.name, column.cell.data_type(), column.nullable));
-        arrays.push(column.cell.array(&attempts)?);
+        column.put(&attempts, &mut fields, &mut arrays)?;
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(arrow_error)
 }
@@ -84,6 +82,35 @@ fn read<T>(columns: &Found<'_, T>, row: usize, mut to: T) -> Result<T> {
         }
     }
     Ok(to)
+}
+
+/// Returns an execution before its columns are read.
+fn blank_execution() -> Execution {
+    Execution {
+        id: ExecutionId::from_bytes([0; 12]),
+        workflow: String::new(),
+        started_at: Timestamp::UNIX_EPOCH,
+        duration_ms: None,
+        outcome: Outcome::Cancelled,
+        trigger: String::new(),
+        machine: None,
+        slots: None,
+        variables: BTreeMap::new(),
+        source: Source::default(),
+        resumes: None,
+    }
+}
+
+impl<T> Column<T> {
+    /// Adds the column of these; one that a later edition brought is left out where nothing is known of it.
+    fn put(&self, from: &[&T], fields: &mut Vec<Field>, arrays: &mut Vec<ArrayRef>) -> Result<()> {
+        let array = self.cell.array(from)?;
+        if self.since == 1 || array.null_count() < array.len() {
+            fields.push(Field::new(self.name, self.cell.data_type(), self.nullable));
+            arrays.push(array);
+        }
+        Ok(())
+    }
 }
 
 impl<T> Cell<T> {

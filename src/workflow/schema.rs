@@ -103,7 +103,7 @@ fn step_key(key: &str) -> Option<(Value, &'static str)> {
         ),
         "inputs" => (
             texts(),
-            "What it reads, as patterns such as \"src/**/*.rs\"; durations are learnt against the size of these files.",
+            "What it reads, as patterns such as \"src/**/*.rs\"; durations are learnt against the size of these files, and `meow execute --resume` does not run a passed step again while they and its command stay the same.",
         ),
         "locks" => (texts(), "Steps that share a lock never overlap."),
         "env" => {

@@ -295,6 +295,7 @@ fn a_panic_beside_a_step_is_an_end_and_nothing_hangs() {
         sandbox: None,
         sandbox_floor: meow::workflow::Sandbox::Off,
         shared: None,
+        inputs: None,
         recognise: Some(std::sync::Arc::new(|_, _, _| panic!("on purpose"))),
         ask: None,
     };

@@ -134,6 +134,64 @@ fn what_has_changed_runs_again() {
 }
 
 #[test]
+fn what_declares_its_inputs_is_judged_by_them_alone() {
+    let space = Space::repository();
+    space.write(".gitignore", "/data\n/made\n");
+    space.write("src/one", "1\n");
+    space.write("data/two", "2\n");
+    space.write("docs/page", "a page\n");
+    workflow(
+        &space,
+        &[
+            ("make", &[], "mkdir -p made; cat src/one >made/one", "inputs = [\"src\"]"),
+            ("link", &["make"], "cat made/one >linked", "inputs = [\"made/**\"]"),
+            ("count", &[], "wc -l data/two >counted", "inputs = [\"data/*\"]"),
+            ("after", &["count"], "true", ""),
+            ("none", &[], "true", "inputs = [\"absent/*\"]"),
+            ("lint", &[], "true", ""),
+            ("end", &["link", "after", "none", "lint"], "test -e fixed", ""),
+        ],
+    );
+    space.git(&["add", "."]);
+    space.git(&["commit", "--quiet", "--message=start"]);
+    let resumed = |expected: &str, reasons: &[&str]| {
+        let said = space.meow(&["execute", "ci", "--resume", "-j1"]);
+        let again = ran(&space);
+        let mut again: Vec<&str> = again.split(", ").collect();
+        again.sort_unstable();
+        assert_eq!((said.code, again.join(", ").as_str()), (1, expected), "{}", said.err);
+        for reason in reasons {
+            assert!(said.err.contains(reason), "{reason}: {}", said.err);
+        }
+    };
+    assert_eq!(space.meow(&["execute", "-j1", "--keep-going"]).code, 1);
+    ran(&space);
+    resumed("end 2", &["6 of 7 steps had passed"]);
+    // What no step declares: those without inputs of their own, and those whose patterns name nothing, run again.
+    space.write("docs/page", "another page\n");
+    resumed(
+        "after 2, end 3, lint 2, none 2",
+        &["what git tracks has changed since", "not what these declare as their inputs: `make`, `count`, `link`"],
+    );
+    space.meow_ok(&["commit"]);
+    space.write("src/one", "one\n");
+    resumed(
+        "after 3, end 4, link 2, lint 3, make 2, none 3",
+        &["`make` (its inputs changed), `link` (needs `make`)", "as their inputs: `count`"],
+    );
+    assert_eq!(space.read("linked"), "one\n");
+    // What git does not track counts where it is declared.
+    space.write("data/two", "2\n3\n");
+    resumed("after 4, count 2, end 5", &["`count` (its inputs changed), `after` (needs `count`)"]);
+    resumed("end 6", &["6 of 7 steps had passed"]);
+    space.write("made/one", "by hand\n");
+    resumed("end 7, link 3", &["`link` (its inputs changed)"]);
+    let mut command = space.command(&space.root(), env!("CARGO_BIN_EXE_meow"));
+    let said = command.args(["execute", "--resume"]).env("MEOW_KEY", "another").output().expect("meow starts");
+    assert!(ran(&space).contains("count 3"), "hashes join within a key only: {said:?}");
+}
+
+#[test]
 fn undo_takes_back_what_had_passed_before_too_and_then_it_runs_again() {
     let space = Space::repository();
     let undo = |name: &str| format!("undo = \"echo undo {name} >>$HOME/ran\"");

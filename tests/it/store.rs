@@ -70,6 +70,7 @@ pub fn attempt(seed: u8) -> Attempt {
         error: Some(digest(seed.wrapping_add(52))),
         undone: Some(Outcome::WORDS[usize::from(seed + 2) % 3].0),
         inputs_bytes: Some(11_000 + n),
+        inputs: Some(digest(seed.wrapping_add(53))),
         predicted: Some(Predicted { p10_ms: 12.5 + r, p50_ms: 13.25 + r, p90_ms: 14.125 + r, failure: 0.1 + r / 1e4 }),
         metrics: [("tokens".to_owned(), 0.1 + r), ("cost".to_owned(), -r)].into(),
     }

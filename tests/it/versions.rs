@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use meow::learn::WorkflowPattern;
 use meow::recommend::Action;
 use meow::record::Record;
+use meow::store::columns::EDITION;
 use meow::store::journal::{self, Journal};
 use meow::store::removal::Removal;
 use meow::store::{self, segment, table};
@@ -136,11 +137,33 @@ fn museum() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/museum")
 }
 
+/// Returns the folder of a version of the format with an edition of its columns.
+fn exhibit(format: u32, edition: u32) -> String {
+    if (format, edition) == (1, 1) { "format-1".to_owned() } else { format!("format-{format}-columns-{edition}") }
+}
+
+/// A later edition's column costs nobody anything who does not use it: such records are written as ever.
+#[test]
+fn versions_what_lacks_a_later_column_is_written_as_the_first_meow_wrote_it() {
+    let segments = store::segments(&museum().join("format-1/meow")).expect("segments");
+    assert_eq!(segments.len(), 2);
+    for segment in segments {
+        let written = std::fs::read(&segment.path).expect("read");
+        let records = segment.records().expect("records");
+        assert!(segment::encode(&records).expect("encoded") == written, "{}", segment.path.display());
+        let mut more = records;
+        more[0].attempt.inputs = Some(meow::record::Digest::of(b"inputs"));
+        let bytes = segment::encode(&more).expect("encoded");
+        assert!(bytes != written);
+        assert_eq!(segment::decode(&bytes).expect("decoded"), more);
+    }
+}
+
 /// Writes the store of today's format, once: `cargo test museum_is_written -- --ignored`.
 #[test]
 #[ignore = "writes tests/museum; run once for each released format"]
 fn museum_is_written() {
-    let folder = museum().join(format!("format-{}", segment::FORMAT));
+    let folder = museum().join(exhibit(segment::FORMAT, EDITION));
     assert!(!folder.exists(), "{} is there: what was released is never written anew", folder.display());
     let meow = folder.join("meow");
     let at = execution(1).started_at;
@@ -182,8 +205,11 @@ fn says(then: &Value, now: &Value) -> bool {
 
 #[test]
 fn museum_of_every_format_is_read() {
-    for format in 1..=segment::FORMAT {
-        let folder = museum().join(format!("format-{format}"));
+    let today = exhibit(segment::FORMAT, EDITION);
+    assert!(museum().join(&today).exists(), "{today} is not in the museum");
+    let exhibits = std::fs::read_dir(museum()).expect("the museum").map(|entry| entry.expect("an entry").path());
+    for folder in exhibits {
+        let format = folder.file_name().expect("a name").display().to_string();
         let facts_then: Vec<Value> =
             serde_json::from_slice(&std::fs::read(folder.join("facts.json")).expect("facts")).expect("JSON");
         let mut found = Vec::new();
@@ -197,10 +223,10 @@ fn museum_of_every_format_is_read() {
             found.extend(content.records());
         }
         let facts_now = facts(&found);
-        assert_eq!(facts_then.len(), 20, "format {format}");
-        assert_eq!(facts_now.len(), facts_then.len(), "format {format}");
+        assert_eq!(facts_then.len(), 20, "{format}");
+        assert_eq!(facts_now.len(), facts_then.len(), "{format}");
         for fact in &facts_then {
-            assert!(facts_now.iter().any(|now| says(fact, now)), "format {format} lost {fact}");
+            assert!(facts_now.iter().any(|now| says(fact, now)), "{format} lost {fact}");
         }
         // And as a repository: one execution of the four is purged.
         let space = Space::repository();
@@ -210,15 +236,15 @@ fn museum_of_every_format_is_read() {
         space.git(&["add", "."]);
         space.git(&["commit", "--quiet", "--message=museum"]);
         let log: Value = serde_json::from_str(&space.meow_ok(&["log", "--json"])).expect("JSON");
-        assert_eq!(log["executions"].as_array().expect("a list").len(), 3, "format {format}");
+        assert_eq!(log["executions"].as_array().expect("a list").len(), 3, "{format}");
         let verified: Value = serde_json::from_str(&space.meow_ok(&["store", "verify", "--json"])).expect("JSON");
-        assert!(verified["damaged"].as_array().expect("a list").is_empty(), "format {format}: {verified}");
+        assert!(verified["damaged"].as_array().expect("a list").is_empty(), "{format}: {verified}");
         let pattern = store::get::<WorkflowPattern>(&space.root().join(".meow"), "patterns", "workflow-1");
-        assert_eq!(pattern.expect("read").expect("there").executions, 7, "format {format}");
+        assert_eq!(pattern.expect("read").expect("there").executions, 7, "{format}");
         let action = store::get::<Action>(&space.root().join(".meow"), "actions", "20251122T101601Z-0123456789ab");
-        assert_eq!(action.expect("read").expect("there").step.as_deref(), Some("step 1"), "format {format}");
+        assert_eq!(action.expect("read").expect("there").step.as_deref(), Some("step 1"), "{format}");
         let bytes: u64 = walked(&folder).iter().map(|path| path.metadata().expect("a file").len()).sum();
-        assert!(bytes < 60_000, "format {format} takes {bytes} bytes");
+        assert!(bytes < 60_000, "{format} takes {bytes} bytes");
     }
 }
 

@@ -21,7 +21,7 @@ use crate::report::format::count;
 use crate::scan;
 use crate::store::journal::State;
 use crate::store::spool::Spool;
-use crate::workflow;
+use crate::workflow::{self, Step};
 
 /// Most executions that may go on with one another.
 const LONGEST_CHAIN: usize = 1_000;
@@ -207,7 +207,9 @@ impl Resume {
         let sources = Sources::now(project.repository.as_ref(), context);
         let same = |then: &Source| sources.same(then);
         let filled = identity::filled(context);
-        let found = resumption(&plan, &self.chain, &Now { same_sources: &same, filled: &filled });
+        let inputs = identity::inputs(project, context);
+        let inputs = |step: &Step| inputs.as_ref()?(step).map(Digest::from_bytes);
+        let found = resumption(&plan, &self.chain, &Now { same_sources: &same, filled: &filled, inputs: &inputs });
         let all = plan.steps.iter().filter(|step| step.skip.is_none()).count();
         let plan = plan.resume(&found.resumed);
         for line in self.told(&found, plan.passed.len(), all, &sources) {
@@ -231,6 +233,7 @@ impl Resume {
         }
         let others = found.again.iter().filter_map(|(step, why)| match why {
             Again::Sources => None,
+            Again::Inputs => Some(format!("`{step}` (its inputs changed)")),
             Again::Command => Some(format!("`{step}` (its command changed)")),
             Again::Values => Some(format!("`{step}` (its variables or environment changed)")),
             Again::Undone => Some(format!("`{step}` (it was undone)")),
@@ -240,8 +243,12 @@ impl Resume {
         if !others.is_empty() {
             lines.push(format!("passed, and run again: {others}"));
         }
+        if !found.by_inputs.is_empty() {
+            let steps = some(found.by_inputs.iter().map(|step| format!("`{step}`")));
+            lines.push(format!("what git tracks has changed, but not what these declare as their inputs: {steps}"));
+        }
         let untracked = self.chain.iter().any(|one| sources.tree != one.execution.source.tree);
-        if passed > 0 && untracked {
+        if passed > found.by_inputs.len() && untracked {
             lines.push(
                 "files that git does not track, or meow's own, have changed since: they count as output of the steps"
                     .to_owned(),

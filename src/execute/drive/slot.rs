@@ -34,6 +34,12 @@ pub(super) struct Exit {
     pub outlet: Option<Arc<Outlet>>,
 }
 
+/// When an attempt began, and on what.
+struct Begun {
+    at: Duration,
+    inputs: Option<[u8; 12]>,
+}
+
 impl Drive<'_> {
     /// Runs one attempt after the other until there will be none any more.
     pub(super) fn work<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
@@ -60,11 +66,15 @@ impl Drive<'_> {
             };
             let started = self.begin(&mut state, start);
             drop(state);
-            let attempted = catch_unwind(AssertUnwindSafe(|| self.attempt(start, &exit)));
-            let end = attempted.unwrap_or_else(|_| self.broken(start));
+            let mut begun = Begun { at: started, inputs: None };
+            let attempted = catch_unwind(AssertUnwindSafe(|| {
+                self.read_inputs(start, &mut begun);
+                self.attempt(start, &exit)
+            }));
+            let end = End { inputs: begun.inputs, ..attempted.unwrap_or_else(|_| self.broken(start)) };
             state = self.state();
             state.running.remove(&start.slot);
-            self.ended(&mut state, start, started, end);
+            self.ended(&mut state, start, begun.at, end);
             self.fill(&mut state);
             self.staff(&mut state, scope, 1);
             if state.running.is_empty() && state.starts.is_empty() {
@@ -91,6 +101,14 @@ impl Drive<'_> {
         }
         state.running.insert(start.slot, running);
         started
+    }
+
+    /// Takes the hash of what a step declares to read, as it is before it starts; the time that takes is none of its own.
+    fn read_inputs(&self, start: Start, begun: &mut Begun) {
+        let step = &self.plan.steps[start.step.at()].step;
+        let Some(inputs) = self.options.inputs.as_ref().filter(|_| !step.inputs.is_empty()) else { return };
+        begun.inputs = inputs(step);
+        begun.at = self.clock.elapsed();
     }
 
     /// Runs an attempt to its end.
@@ -120,7 +138,7 @@ impl Drive<'_> {
         let error = self.recognised(start, &ending);
         let mut metrics = self.metrics(start);
         self.own_metrics(step, &ending, &mut metrics);
-        End { ending, usage, error, metrics }
+        End { ending, usage, error, metrics, inputs: None }
     }
 
     /// Ends an attempt in whose midst this thread panicked: nothing may wait for it for ever.
