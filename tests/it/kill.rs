@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use meow::record::Outcome;
-use meow::store::spool::Spool;
+use meow::store::spool::{Spool, Spooled};
 
 use crate::space::Space;
 
@@ -149,7 +149,7 @@ impl Play {
     /// Returns what journals say: steps that passed, and the last attempt of those that were running.
     fn journals(&self) -> (BTreeSet<String>, BTreeMap<String, u32>) {
         let (mut passed, mut running) = (BTreeSet::new(), BTreeMap::new());
-        for spooled in Spool::new(&self.space.root().join(".git/meow")).list().expect("a spool") {
+        for spooled in self.spool() {
             for attempt in spooled.read().expect("a journal").attempts {
                 if attempt.outcome == Outcome::Passed {
                     passed.insert(attempt.step);
@@ -219,12 +219,18 @@ impl Play {
     }
 
     fn spooled(&self) -> bool {
-        !Spool::new(&self.space.root().join(".git/meow")).list().expect("a spool").is_empty()
+        !self.spool().is_empty()
+    }
+
+    fn spool(&self) -> Vec<Spooled> {
+        Spool::new(&self.space.root().join(".git/meow")).list().expect("a spool")
     }
 
     /// Runs on, and holds what ran against what was acknowledged before.
     fn check_kept(&self, args: &[&str], again: Option<(u64, u64)>, tally: &mut Tally) {
         let (passed, running) = self.journals();
+        // What the killed meow left running may go on until it is ended, and note its start only now.
+        let old: BTreeSet<String> = self.spool().iter().map(|spooled| spooled.execution.to_string()).collect();
         let before = self.books();
         if let Some((who, wait)) = again {
             self.kill(args, who, Duration::from_millis(wait));
@@ -234,8 +240,6 @@ impl Play {
             assert!(said.code == 0 || nothing_left, "{}{}", said.out, said.err);
         }
         let books = self.books();
-        // What the killed meow left running may go on until it is ended: its lines name its own execution.
-        let old: BTreeSet<&String> = before.iter().map(|line| &line[3]).collect();
         let starts: Vec<&[String; 5]> =
             books[before.len()..].iter().filter(|line| line[0] == "start" && !old.contains(&line[3])).collect();
         tally.acknowledged += passed.len();
