@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this room wires the others to the process it runs in")]
 
 pub mod analyze;
+mod bounded;
 pub mod commit;
 pub mod completions;
 pub mod config;

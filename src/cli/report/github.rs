@@ -4,17 +4,21 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cli::Context;
 use crate::cli::redaction::redactor;
+use crate::cli::{Context, bounded};
 use crate::error::{Error, Result};
 use crate::report::{self, Comparison, Document, MARKER};
 
 /// What a step's summary may hold (docs.github.com, workflow commands: 1 MiB a step).
 const SUMMARY: usize = 1 << 20;
+
+/// The longest that one call of `gh` may take: a job that hangs costs more than a comment is worth.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// What GitHub says of the job, from the environment.
 #[derive(Debug, Clone, Default)]
@@ -103,17 +107,13 @@ fn pull_request(job: &Job) -> Option<u64> {
 
 /// Runs `gh`, which a person asked for by `--github`; returns what it printed.
 fn gh(arguments: &[&str], input: Option<&str>, context: &Context) -> Result<String> {
-    let failed = |error: std::io::Error| Error::request("`gh` cannot be run").cause(error);
-    let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
     let mut command = Command::new("gh");
     command.args(arguments).current_dir(&context.settings.directory);
-    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(failed)?;
-    if let (Some(text), Some(mut stdin)) = (input, child.stdin.take()) {
-        // One that does not read says why on its own.
-        let _ = stdin.write_all(text.as_bytes());
-    }
-    let said = child.wait_with_output().map_err(failed)?;
+    let said = bounded::run(&mut command, input, LIMIT);
+    let said = said.map_err(|error| Error::request("`gh` cannot be run").cause(error))?.ok_or_else(|| {
+        Error::request(format!("`gh` did not answer within {} s", LIMIT.as_secs()))
+            .hint("is GitHub reachable from here?")
+    })?;
     if said.status.success() {
         return Ok(String::from_utf8_lossy(&said.stdout).into_owned());
     }
