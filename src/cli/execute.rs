@@ -7,6 +7,7 @@ mod recording;
 mod resume;
 mod summary;
 mod suspects;
+mod tidy;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -248,6 +249,9 @@ fn perform(
     progress.end();
     if let Some(recording) = recording {
         recording.end(context);
+    }
+    if let Some(repository) = repository {
+        tidy::logs(repository, id, context);
     }
     let shown = match (args.json, args.events) {
         (true, _) => terminal.result(&summary.json()),

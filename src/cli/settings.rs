@@ -103,6 +103,8 @@ pub struct Settings {
     pub sandbox: Option<Sandbox>,
     /// Whether errors that went away by themselves before are tried again.
     pub learned_retries: bool,
+    /// How much output of steps is kept.
+    pub logs_kept: Kept,
     /// Whether times are kept by the day only.
     pub by_day: bool,
     /// Whether executions are remembered.
@@ -127,6 +129,23 @@ pub struct Settings {
     pub program: PathBuf,
     /// Where programs are looked for.
     pub search_path: OsString,
+}
+
+/// How much output of steps is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// For how many days.
+    pub days: u32,
+    /// How much of it, in bytes.
+    pub bytes: u64,
+}
+
+impl Kept {
+    fn of(value: &dyn Fn(&str) -> Option<String>) -> Self {
+        let number = |name: &str| value(name).and_then(|text| text.parse::<u32>().ok());
+        let bytes = u64::from(number("logs.mebibytes").unwrap_or(1024)) << 20;
+        Self { days: number("logs.days").unwrap_or(30), bytes }
+    }
 }
 
 impl Settings {
@@ -175,7 +194,8 @@ impl Settings {
             git_dir: text("GIT_DIR").map(|folder| here.join(folder)),
             slots: value("slots").and_then(|slots| slots.parse().ok()),
             sandbox: value("sandbox").as_deref().and_then(Sandbox::from_word),
-            learned_retries: value("retry").as_deref() != Some("declared"),
+            learned_retries: value("retry").as_deref() == Some("learned"),
+            logs_kept: Kept::of(&value),
             by_day: value("privacy.clock").as_deref() == Some("day"),
             record: value("record").as_deref() != Some("false"),
             workflow: value("workflow").unwrap_or_else(|| "ci".to_owned()),

@@ -213,3 +213,45 @@ fn what_began_and_died_is_swept() {
     assert!(!folder.join(".beginning-old").exists());
     assert!(folder.join(".beginning-young").exists(), "its process may live");
 }
+
+#[test]
+fn old_output_of_steps_goes_by_age_and_size_and_store_size_says_so() {
+    let space = Space::repository();
+    space.write(".meow/workflows/ci.toml", "formula = \"ci\"\n[[steps]]\nid = \"say\"\nrun = \"echo said\"\n");
+    let logs = space.root().join(".git/meow/logs");
+    let made = |place: u32, days: u64, bytes: usize| {
+        let folder = logs.join(format!("{place:024x}"));
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("say.1.log"), vec![b'x'; bytes]).expect("written");
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(days * 86_400);
+        fs::File::open(&folder).and_then(|folder| folder.set_modified(then)).expect("a time");
+    };
+    let left = || {
+        let entries = fs::read_dir(&logs).expect("logs").map(|entry| entry.expect("an entry").file_name());
+        entries.filter(|name| name.len() == 24 && name.to_string_lossy().starts_with("0000")).count()
+    };
+    for place in 0..15 {
+        made(place, if place < 12 { 400 } else { 1 }, 10);
+    }
+    fs::write(logs.join("notes"), "not meow's").expect("written");
+    let execute = |settings: &[(&str, &str)]| {
+        let _ = fs::remove_file(logs.join(".looked-at"));
+        let mut command = space.command(&space.root(), env!("CARGO_BIN_EXE_meow"));
+        // The time that passes is what this is about.
+        let said = command.arg("execute").env_remove("MEOW_CLOCK").envs(settings.iter().copied()).output();
+        let said = said.expect("meow starts");
+        assert!(said.status.success(), "{said:?}");
+        String::from_utf8_lossy(&said.stderr).into_owned()
+    };
+    let said = execute(&[]);
+    assert!(said.contains("the output of 6 executions is removed"), "{said}");
+    assert_eq!(left(), 9, "and that of this one: the ten latest stay");
+    made(20, 0, 3 << 20);
+    execute(&[]);
+    assert!(logs.join(format!("{:024x}", 20)).exists(), "3 MiB are not too much");
+    let said = execute(&[("MEOW_LOGS_MEBIBYTES", "1")]);
+    assert!(said.contains("is removed (3.0 MiB)"), "the oldest first, until what is left fits: {said}");
+    assert!(logs.join("notes").exists());
+    let size = space.meow_ok(&["store", "size"]);
+    assert!(size.contains("30 days") && size.contains("1.0 GiB"), "{size}");
+}

@@ -13,6 +13,7 @@ fn space(message: &str, keys: &str) -> Space {
         ".meow/workflows/ci.toml",
         &format!("formula = \"ci\"\n[[steps]]\nid = \"fetch\"\nrun = '''{run}'''\n{keys}\n"),
     );
+    space.write(".meow/config.toml", "retry = \"learned\"\n");
     space.write(".gitignore", "up\n");
     space.git(&["add", "."]);
     space.git(&["commit", "--quiet", "--message=workflow"]);
@@ -60,6 +61,8 @@ fn an_error_that_went_away_five_times_is_tried_again_and_says_why() {
     space.write(".meow/config.toml", "retry = \"declared\"\n");
     assert!(!space.meow_ok(&["execute", "--dry-run"]).contains("known error"), "nor where nobody wants it");
     std::fs::remove_file(space.root().join(".meow/config.toml")).expect("settings");
+    assert!(!space.meow_ok(&["execute", "--dry-run"]).contains("known error"), "nor by default");
+    space.write(".meow/config.toml", "retry = \"learned\"\n");
     let (said, tried) = tries(&space, &[]);
     assert_eq!((said.code, tried), (1, 2), "{}", said.err);
     assert!(said.err.contains("attempt 2 in") && said.err.contains("seen 5 times"), "{}", said.err);

@@ -35,7 +35,7 @@ pub struct Key {
 }
 
 /// Every setting, by name.
-pub const KEYS: [Key; 8] = [
+pub const KEYS: [Key; 10] = [
     Key {
         name: "color",
         variable: "MEOW_COLOR",
@@ -51,6 +51,22 @@ pub const KEYS: [Key; 8] = [
         default: "a random one of this user",
         by_repository: false,
         meaning: "The secret under which names are hashed; a team shares one, so that hashes join.",
+    },
+    Key {
+        name: "logs.days",
+        variable: "MEOW_LOGS_DAYS",
+        holds: Holds::Whole(1, 36_500),
+        default: "30",
+        by_repository: true,
+        meaning: "Days that the output of steps is kept, that of the ten latest executions apart.",
+    },
+    Key {
+        name: "logs.mebibytes",
+        variable: "MEOW_LOGS_MEBIBYTES",
+        holds: Holds::Whole(1, 1_048_576),
+        default: "1024",
+        by_repository: true,
+        meaning: "How much output of steps is kept: above it the oldest goes, that of running executions apart.",
     },
     Key {
         name: "privacy.clock",
@@ -72,9 +88,9 @@ pub const KEYS: [Key; 8] = [
         name: "retry",
         variable: "MEOW_RETRY",
         holds: Holds::Choice(&["learned", "declared"]),
-        default: "learned",
+        default: "declared",
         by_repository: true,
-        meaning: "Whether steps that declare no `retry` are tried again after errors that went away by themselves before.",
+        meaning: "With `learned` steps that declare no `retry` are tried again too, after errors that went away by themselves before.",
     },
     Key {
         name: "sandbox",

@@ -42,6 +42,9 @@ struct Size {
     executions_per_day: f64,
     /// Bytes that segments would add to git in a year.
     bytes_per_year: Option<f64>,
+    /// How long output of steps is kept, in days, and how much of it.
+    logs_days: u32,
+    logs_bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,6 +76,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<u8> {
         bytes_per_execution,
         executions_per_day,
         bytes_per_year: bytes_per_execution.map(|bytes| bytes * executions_per_day * 365.0),
+        logs_days: context.settings.logs_kept.days,
+        logs_bytes: context.settings.logs_kept.bytes,
     };
     context.terminal.result(&if args.json { report::json(&size) } else { report::text(&size.document()) })?;
     Ok(0)
@@ -148,8 +153,17 @@ impl Size {
                 )
             },
         );
-        Document::default().with(Block::Table(table)).with(Block::Paragraph(vec![words(per)])).with(Block::Note(vec![
-            words("In git: as packed or loose objects, without commits and trees; `git gc` makes it smaller."),
-        ]))
+        let logs = format!(
+            "Logs hold the output of steps: {} days of it are kept, at most {} (`logs` in `meow config`).",
+            self.logs_days,
+            format::bytes(whole(self.logs_bytes)),
+        );
+        Document::default()
+            .with(Block::Table(table))
+            .with(Block::Paragraph(vec![words(per)]))
+            .with(Block::Note(vec![words(
+                "In git: as packed or loose objects, without commits and trees; `git gc` makes it smaller.",
+            )]))
+            .with(Block::Note(vec![words(logs)]))
     }
 }
