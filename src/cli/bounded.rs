@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn what_ends_in_time_is_heard_and_what_does_not_is_ended() {
-        let (long, short) = (Duration::from_secs(60), Duration::from_millis(100));
+        let (long, short) = (Duration::from_mins(1), Duration::from_millis(100));
         assert_eq!(shell("cat; exit 3", Some("a line"), long), Some((Some(3), "a line".to_owned())));
         let large = "x".repeat(1 << 20);
         assert_eq!(shell("true", Some(&large), long), Some((Some(0), String::new())), "it need not read");

@@ -5,6 +5,7 @@ mod anomalies;
 mod canary;
 mod causes;
 mod change;
+mod clock_jump;
 mod config;
 mod crash;
 mod decisions;
