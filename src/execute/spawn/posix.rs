@@ -1,4 +1,4 @@
-//! `posix_spawn` itself: the one way to start a process whose cost does not grow with meow's own memory.
+//! `posix_spawn`: off Linux the one way to start a process whose cost does not grow with meow's own memory.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::io;
@@ -8,18 +8,10 @@ use std::ptr;
 
 use rustix::process::Pid;
 
-/// What a process is started with.
-pub(super) struct Spawn<'a> {
-    /// The program's file; a relative one counts from the folder it starts in.
-    pub program: &'a CStr,
-    /// Its arguments, its own name first.
-    pub args: &'a [&'a CStr],
-    /// Its whole environment, as `NAME=value`.
-    pub env: &'a [&'a CStr],
-}
+use super::Spawn;
 
 /// Where processes start, prepared once for all that one slot starts.
-pub(super) struct Place {
+pub struct Place {
     actions: Actions,
     attributes: Attributes,
 }
@@ -30,7 +22,7 @@ impl Place {
     ///
     /// # Errors
     /// There is no memory.
-    pub(super) fn new(folder: &CStr, input: BorrowedFd, output: BorrowedFd, signals: &Signals) -> io::Result<Self> {
+    pub fn new(folder: &CStr, input: BorrowedFd, output: BorrowedFd, signals: &Signals) -> io::Result<Self> {
         let mut actions = Actions::new()?;
         actions.change_folder(folder)?;
         actions.copy(input, 0)?;
@@ -43,11 +35,11 @@ impl Place {
 /// Signals that a new process finds at their default: all but those that meow was started with as ignored.
 ///
 /// All are named, because glibc asks what becomes of every other one, with two calls each.
-pub(super) struct Signals(libc::sigset_t);
+pub struct Signals(libc::sigset_t);
 
 #[expect(unsafe_code, reason = "see `spawn`")]
 impl Signals {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         let mut set = MaybeUninit::uninit();
         // SAFETY: it initialises the set that the pointer points to.
         unsafe { libc::sigemptyset(set.as_mut_ptr()) };
@@ -79,7 +71,7 @@ const LAST_SIGNAL: c_int = 64;
 /// # Errors
 /// What the system says: the folder or the program is absent, is no program, or there is no room for a process.
 #[expect(unsafe_code, reason = "no safe interface to posix_spawn knows a folder and a process group")]
-pub(super) fn spawn(what: &Spawn, place: &Place) -> io::Result<Pid> {
+pub fn spawn(what: &Spawn, place: &Place) -> io::Result<Pid> {
     let args = pointers(what.args);
     let env = pointers(what.env);
     let mut pid = 0;
