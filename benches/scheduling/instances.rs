@@ -184,6 +184,7 @@ pub fn learnt(instances: &[Instance], left_out: usize) -> Hints {
         // Which machine will take a step is not known beforehand.
         machine: None,
         commit: None,
+        touched: None,
         branch: None,
         now_ms: EPOCH_US / 1000,
         steps: asked.iter().map(|task| (task.series.as_str(), task.inputs_bytes)).collect(),

@@ -29,7 +29,8 @@ pub fn hints(project: &Project, workflow: &Workflow, machine: &str, context: &Co
         for warning in history.repositories.iter().flat_map(|facts| &facts.warnings) {
             terminal.detail(warning);
         }
-        let history = normed(history, project, context);
+        let mut history = normed(history, project, context);
+        scan::touched::touched(repository, &mut history);
         let knowledge = learnt::knowledge(&history, true, project, context);
         let hints = knowledge.workflows.get(&workflow.name).map(speak).unwrap_or_default();
         let (commit, branch) = identity::place(repository, &context.settings);
@@ -39,6 +40,8 @@ pub fn hints(project: &Project, workflow: &Workflow, machine: &str, context: &Co
             workflow: &workflow.name,
             machine: Some(machine),
             commit,
+            // Where nothing is known of earlier changes, this one tells nothing.
+            touched: if history.changes.is_empty() { None } else { repository.touched_paths().ok().flatten() },
             branch: branch.as_deref(),
             now_ms: context.settings.clock.now().as_millisecond(),
             steps: workflow

@@ -19,6 +19,7 @@ use crate::learn::transient::{RetryScores, retries};
 use crate::learn::verdicts::{self, FailureScores};
 use crate::redact::inert;
 use crate::report::document::{Block, Document, Piece, Table, name, strong, words};
+use crate::scan;
 
 /// Show how good predictions were: each attempt predicted at its start, beside the plain rules
 #[derive(Debug, clap::Args)]
@@ -65,7 +66,12 @@ struct Page {
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let trace = match &args.data {
         None if args.paths.is_empty() => {
-            Trace::of(&normed(history(&[], context)?, &context.project()?, context), &args.known)
+            let project = context.project()?;
+            let mut history = normed(history(&[], context)?, &project, context);
+            if let Some(repository) = &project.repository {
+                scan::touched::touched(repository, &mut history);
+            }
+            Trace::of(&history, &args.known)
         }
         None => Trace::of(&history(&args.paths, context)?, &args.known),
         Some(file) => {

@@ -2,6 +2,9 @@
 
 use std::thread::ScopedJoinHandle;
 
+use gix::bstr::ByteSlice;
+
+use super::patch::is_data;
 use super::snapshot::{Snapshot, Work};
 use super::{Oid, Repository};
 use crate::error::Result;
@@ -76,6 +79,20 @@ impl Repository {
             branch: self.branch()?,
             default_branch: self.default_branch()?,
         })
+    }
+
+    /// Returns the paths at which the work tree differs from the commit checked out, sorted, without meow's own data: none of
+    /// a clean or a bare one; `None` where more than 512 MiB or 50,000 files would have to be hashed.
+    ///
+    /// # Errors
+    /// See [`Repository::state`].
+    pub fn touched_paths(&self) -> Result<Option<Vec<String>>> {
+        if self.work_dir().is_none() {
+            return Ok(Some(Vec::new()));
+        }
+        let Snapshot::Tree(_, work) = self.snapshot()? else { return Ok(None) };
+        let paths = work.edits.keys().filter(|path| !is_data(path));
+        Ok(Some(paths.map(|path| path.to_str_lossy().into_owned()).collect()))
     }
 
     /// Returns the patch-id of a commit with at most one parent, where it can be known.

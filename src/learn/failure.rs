@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::logistic::Logistic;
 use super::replay::{Came, Known};
-use super::signs::{COMMON, PER_METRIC, Signs, Summaries};
+use super::signs::{COMMON, OF_TOUCH, PER_METRIC, Signs, Summaries};
 use crate::record::Outcome;
 use crate::scan::Name;
 
-/// The workflow's own model, the one over all workflows, and the three plain rates.
-const VOICES: usize = 5;
+/// The workflow's own model, the one over all workflows, the three plain rates, and the workflow's model that also hears
+/// what executions change.
+const VOICES: usize = 6;
 
 /// How much of a past loss counts after each outcome: a memory of about 100.
 const FADING: f64 = 0.99;
@@ -28,14 +29,16 @@ const VARIANCE: (f64, f64) = (1.0, 0.05);
 
 /// Predicts failures and learns from what came out, in order of time.
 ///
-/// Five voices: moving averages of the step, of the step backed by its workflow, and of the branch and step backed by
-/// those; a logistic model of the workflow, and one over all workflows of the history. Each is weighted by how well it
-/// predicted lately (exponential weights under log loss: Cesa-Bianchi and Lugosi 2006, Prediction, Learning, and Games,
-/// section 3.3), so that a model speaks only where its own back-test beats the plain rates.
+/// Six voices: moving averages of the step, of the step backed by its workflow, and of the branch and step backed by
+/// those; a logistic model of the workflow, one over all workflows of the history, and where it is known what executions
+/// change one of the workflow that hears that too. Each is weighted by how well it predicted lately (exponential weights
+/// under log loss: Cesa-Bianchi and Lugosi 2006, Prediction, Learning, and Games, section 3.3), so that a model speaks
+/// only where its own back-test beats the plain rates.
 #[derive(Debug, Clone, Default)]
 pub struct Failures {
     summaries: Summaries,
     own: HashMap<(u32, Name), Logistic>,
+    touched: HashMap<(u32, Name), Logistic>,
     all: Logistic,
     losses: HashMap<(u32, Name), [f64; VOICES]>,
     /// What was said of attempts that have not finished yet.
@@ -51,10 +54,16 @@ impl Failures {
         // A model that has not met a metric yet hears only the numbers it knows.
         let told = |model: &Logistic| if model.len() == 0 { fast } else { model.probability(&signs.numbers) };
         let own = self.own.get(&key).map_or(fast, told);
-        let voices = [own, told(&self.all), fast, middle, branch];
+        let hears = signs.touch.zip(self.touched.get(&key));
+        let touched = hears.map_or(own, |(touch, model)| model.probability(&with(&signs.numbers, touch)));
+        let voices = [own, told(&self.all), fast, middle, branch, touched];
         let losses = self.losses.get(&key).copied().unwrap_or_default();
         let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
-        let weights = losses.map(|loss| (least - loss).exp());
+        let mut weights = losses.map(|loss| (least - loss).exp());
+        if hears.is_none() {
+            // Nobody speaks twice.
+            weights[VOICES - 1] = 0.0;
+        }
         let sum: f64 = voices.iter().zip(weights).map(|(voice, weight)| voice * weight).sum();
         if self.started.len() < RUNNING {
             self.started.insert((known.execution, known.step, known.attempt), (signs, voices));
@@ -79,11 +88,26 @@ impl Failures {
             let own = self.own.entry(key).or_default();
             grow(own, signs.numbers.len());
             own.learn(&signs.numbers, failed, weight);
+            if let Some(touch) = signs.touch {
+                let model = self.touched.entry(key).or_default();
+                if model.len() == 0 {
+                    grow(model, COMMON);
+                    model.extend(&[(0.0, VARIANCE.0); OF_TOUCH]);
+                }
+                let numbers = with(&signs.numbers, touch);
+                model.extend(&vec![(0.0, VARIANCE.1); numbers.len().saturating_sub(model.len())]);
+                model.learn(&numbers, failed, weight);
+            }
             grow(&mut self.all, COMMON);
             self.all.learn(&signs.numbers[..COMMON], failed, weight);
         }
         self.summaries.see(known, failed);
     }
+}
+
+/// Returns the common numbers, those of what is changed, and those of metrics.
+fn with(numbers: &[f64], touch: [f64; OF_TOUCH]) -> Vec<f64> {
+    [&numbers[..COMMON], &touch, &numbers[COMMON..]].concat()
 }
 
 /// Gives a model the coefficients that it does not have yet.

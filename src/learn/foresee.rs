@@ -7,6 +7,7 @@ use super::order::order;
 use super::predictor::Forecaster;
 use super::replay::{Came, Known, Trace};
 use super::spread::median;
+use super::touch::Touches;
 use crate::plan::{Interval, Odds};
 use crate::record::{Digest, Outcome};
 use crate::scan::{History, Name};
@@ -29,6 +30,8 @@ pub struct Coming<'a> {
     pub machine: Option<&'a str>,
     /// The commit checked out.
     pub commit: Option<Digest>,
+    /// The paths at which the work tree differs from it; absent where that is unknown.
+    pub touched: Option<Vec<String>>,
     /// The branch, as records name it.
     pub branch: Option<&'a str>,
     /// The time, milliseconds since 1970.
@@ -75,6 +78,8 @@ pub fn foresee(history: &History, coming: &Coming) -> Foresight {
     let machine = coming.machine.map(|machine| names.intern(machine));
     let branch = coming.branch.map(|branch| names.intern(branch));
     let commit = coming.commit.map(|commit| names.intern(&commit.to_string()));
+    let touches = Touches::of(history, &mut trace.names);
+    let touch = touches.coming(coming.commit, coming.touched.as_deref(), &mut trace.names);
     let execution = u32::try_from(trace.executions.len()).unwrap_or(u32::MAX);
     let at_start = |trace: &mut Trace, step: &str, inputs_bytes: f64| Known {
         execution,
@@ -88,6 +93,7 @@ pub fn foresee(history: &History, coming: &Coming) -> Foresight {
         machine,
         inputs_bytes,
         metrics: Box::default(),
+        touch: touch.clone(),
     };
     let mut tried: BTreeMap<_, u64> = BTreeMap::new();
     for (known, came) in &trace.attempts {

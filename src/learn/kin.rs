@@ -124,6 +124,7 @@ mod tests {
             machine: None,
             inputs_bytes: f64::NAN,
             metrics: Box::default(),
+            touch: None,
         };
         let mut kin = Kin::default();
         assert_eq!(kin.say(&known(0, 0, 0)), None);

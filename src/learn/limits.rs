@@ -136,6 +136,7 @@ mod tests {
                 machine: None,
                 inputs_bytes: f64::NAN,
                 metrics: Box::default(),
+                touch: None,
             };
             trace.attempts.push((known, Came { duration_ms: 60_000.0 * minutes, outcome: *outcome }));
         }

@@ -41,6 +41,7 @@ mod spread;
 pub mod state;
 pub(crate) mod statistics;
 pub(crate) mod timeline;
+pub mod touch;
 pub mod transient;
 mod trends;
 pub mod verdicts;

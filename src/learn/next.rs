@@ -90,5 +90,6 @@ fn known((workflow, step): (Name, Name), machine: Option<Name>, (execution, star
         machine,
         inputs_bytes: f64::NAN,
         metrics: Box::default(),
+        touch: None,
     }
 }

@@ -65,6 +65,7 @@ mod tests {
                     machine: None,
                     inputs_bytes: f64::NAN,
                     metrics: Box::default(),
+                    touch: None,
                 };
                 trace.attempts.push((known, Came { duration_ms: *took, outcome: Outcome::Passed }));
                 let interval = Interval { p10: *p50, p50: *p50, p90: *p50, n: 1 };

@@ -1,9 +1,11 @@
 //! A history lived through again: each attempt is predicted at its start from attempts that had finished by then.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::touch::{Touch, Touches};
 use crate::import::jsonl;
 use crate::plan::Interval;
 use crate::record::Outcome;
@@ -34,6 +36,8 @@ pub struct Known {
     pub inputs_bytes: f64,
     /// Metrics known at the start, sorted by name.
     pub metrics: Box<[(Name, f64)]>,
+    /// What its execution changes; absent where that is unknown.
+    pub touch: Option<Arc<Touch>>,
 }
 
 /// What came out of an attempt.
@@ -75,13 +79,15 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Returns a history's attempts; of their metrics only those in `known` count as known at the start.
+    /// Returns a history's attempts; of their metrics only those in `known` count as known at the start. What executions
+    /// change is known as far as the history's `changes` tell.
     pub fn of(history: &History, known: &[String]) -> Self {
         let names = history.names.clone();
         let (executions, attempts) = (&history.executions, &history.attempts);
         let known: Vec<Name> = known.iter().filter_map(|metric| names.find(metric)).collect();
         let mut trace =
             Self { executions: executions.id.iter().map(ToString::to_string).collect(), names, attempts: Vec::new() };
+        let touches = Touches::of(history, &mut trace.names).by_execution;
         for row in 0..attempts.len() {
             let place = attempts.execution[row] as usize;
             let metrics = attempts.metrics[row].iter().copied().filter(|(metric, _)| known.contains(metric));
@@ -100,6 +106,7 @@ impl Trace {
                 machine: executions.machine[place],
                 inputs_bytes: attempts.inputs_bytes[row],
                 metrics: metrics.collect(),
+                touch: touches.get(place).cloned().flatten(),
             };
             let came = Came { duration_ms: attempts.duration_ms[row], outcome: attempts.outcome[row] };
             trace.attempts.push((at_start, came));
@@ -138,6 +145,7 @@ impl Trace {
                 machine,
                 inputs_bytes,
                 metrics: metrics.map(|(metric, value)| (names.intern(metric), *value)).collect(),
+                touch: None,
             };
             let came = Came { duration_ms: row.duration_ms.unwrap_or(f64::NAN), outcome: row.outcome };
             trace.attempts.push((at_start, came));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
 
 use super::replay::Known;
+use super::touch::Touch;
 use crate::scan::Name;
 
 /// How many branches, commits and executions are kept, the latest of each.
@@ -17,6 +18,12 @@ pub(crate) const COMMON: usize = 25;
 
 /// Numbers that each metric gives.
 pub(crate) const PER_METRIC: usize = 4;
+
+/// Numbers that what an execution changes gives.
+pub(crate) const OF_TOUCH: usize = 5;
+
+/// What a mark of a change is worth before it was met, in trials at the step's own rate.
+const UNMET: f64 = 2.0;
 
 const HOUR_US: f64 = 3.6e9;
 const DAY_US: f64 = 8.64e10;
@@ -53,6 +60,8 @@ struct Series {
     last_us: i64,
     last_failed_us: Option<i64>,
     metrics: BTreeMap<Name, Seen>,
+    /// By mark of what executions changed.
+    marks: Latest<Name, Rate>,
 }
 
 /// What is kept of one metric of a step: the last value, the largest that failed and the smallest that passed.
@@ -72,6 +81,8 @@ struct Workflow {
     executions: f64,
     /// In the order in which they were first seen: samples, mean and sum of squared deviations.
     metrics: Vec<(Name, [f64; 3])>,
+    /// The same of the files and the folders that executions changed.
+    touched: [[f64; 3]; 2],
 }
 
 /// A rate and the last outcome.
@@ -120,6 +131,8 @@ pub(crate) struct Summaries {
 pub(crate) struct Signs {
     /// [`COMMON`] numbers, then [`PER_METRIC`] for each metric of the workflow.
     pub numbers: Vec<f64>,
+    /// What its execution changes; absent where that is unknown.
+    pub touch: Option<[f64; OF_TOUCH]>,
     /// The plain rules: the step's moving average, its slower one backed by the workflow, and the branch's backed by that.
     pub rates: [f64; 3],
 }
@@ -193,7 +206,8 @@ impl Summaries {
         for (metric, moments) in &whole.metrics {
             numbers.extend(of_metric(known, *metric, moments, series));
         }
-        Signs { numbers, rates: [fast, middle, branch] }
+        let touch = known.touch.as_ref().map(|touch| of_touch(touch, whole, series, slow));
+        Signs { numbers, touch, rates: [fast, middle, branch] }
     }
 
     /// Takes in how an attempt ended.
@@ -216,12 +230,11 @@ impl Summaries {
                 whole.metrics.push((metric, [0.0; 3]));
             }
             if let Some((_, moments)) = whole.metrics.iter_mut().find(|(known, _)| *known == metric) {
-                // Welford's running variance (Knuth, TAOCP volume 2, 4.2.2).
-                moments[0] += 1.0;
-                let distance = value - moments[1];
-                moments[1] += distance / moments[0];
-                moments[2] += distance * (value - moments[1]);
+                welford(moments, value);
             }
+        }
+        for (moments, value) in whole.touched.iter_mut().zip(known.touch.iter().flat_map(|touch| sizes(touch))) {
+            welford(moments, value);
         }
         let note = |(rate, last): &mut Past, fading: f64| {
             rate.see(failed, fading);
@@ -249,6 +262,9 @@ impl Series {
         if failed {
             self.last_failed_us = Some(known.started_us);
         }
+        for mark in known.touch.iter().flat_map(|touch| &touch.marks) {
+            self.marks.entry(*mark).see(failed, 1.0);
+        }
         for (metric, value) in usable(known) {
             let start = Seen { last: value, failed: f64::NEG_INFINITY, passed: f64::INFINITY };
             let seen = self.metrics.entry(metric).or_insert(start);
@@ -274,13 +290,48 @@ fn of_metric(known: &Known, metric: Name, [samples, mean, squares]: &[f64; 3], s
     let Some((_, value)) = usable(known).find(|(name, _)| *name == metric) else {
         return [0.0; PER_METRIC];
     };
-    let deviation = (squares / samples.max(1.0)).sqrt();
-    let distance = if deviation < 1e-9 { 0.0 } else { ((value - mean) / deviation).clamp(-4.0, 4.0) };
+    let distance = distance(value, [*samples, *mean, *squares]);
     let seen = series.metrics.get(&metric);
     let step = seen.map_or(0.0, |seen| (value - seen.last).clamp(-4.0, 4.0));
     let failed = seen.is_some_and(|seen| value <= seen.failed + 1e-9);
     let passed = seen.is_some_and(|seen| value >= seen.passed - 1e-9);
     [distance, step, f64::from(failed), f64::from(passed)]
+}
+
+/// Returns how far the change's files and folders are from the workflow's mean, and how much more often than usual the
+/// step failed under changes with the same marks: the worst of them, their mean, and the best.
+fn of_touch(touch: &Touch, whole: &Workflow, series: &Series, usual: f64) -> [f64; OF_TOUCH] {
+    let [files, folders] = sizes(touch);
+    let met = touch.marks.iter().filter_map(|mark| series.marks.entries.get(mark));
+    let excess: Vec<f64> = met.map(|rate| logit(rate.against(usual, UNMET)) - logit(usual)).collect();
+    let [worst, mean, best] = if excess.is_empty() {
+        [0.0; 3]
+    } else {
+        #[expect(clippy::cast_precision_loss, reason = "at most a hundred marks")]
+        let mean = excess.iter().sum::<f64>() / excess.len() as f64;
+        let of = |pick: fn(f64, f64) -> f64, start| excess.iter().copied().fold(start, pick);
+        [of(f64::max, f64::NEG_INFINITY), mean, of(f64::min, f64::INFINITY)]
+    };
+    [distance(files, whole.touched[0]), distance(folders, whole.touched[1]), worst / 2.0, mean / 2.0, best / 2.0]
+}
+
+/// Returns the files and folders of a change on a logarithmic scale.
+fn sizes(touch: &Touch) -> [f64; 2] {
+    [touch.files.ln_1p(), touch.folders.ln_1p()]
+}
+
+/// Takes a value into samples, mean and sum of squared deviations (Knuth, TAOCP volume 2, 4.2.2: Welford).
+fn welford(moments: &mut [f64; 3], value: f64) {
+    moments[0] += 1.0;
+    let distance = value - moments[1];
+    moments[1] += distance / moments[0];
+    moments[2] += distance * (value - moments[1]);
+}
+
+/// Returns a value's distance from the mean in standard deviations, at most 4.
+fn distance(value: f64, [samples, mean, squares]: [f64; 3]) -> f64 {
+    let deviation = (squares / samples.max(1.0)).sqrt();
+    if deviation < 1e-9 { 0.0 } else { ((value - mean) / deviation).clamp(-4.0, 4.0) }
 }
 
 fn logit(probability: f64) -> f64 {

@@ -1,7 +1,7 @@
 //! What happened between two commits of a repository: commits with the paths that they touch.
 
 use super::history::Change;
-use crate::git::Repository;
+use crate::git::{Oid, Repository};
 use crate::record::Digest;
 
 /// Commits of one range that are looked at, the newest first.
@@ -15,24 +15,33 @@ pub fn changes(repository: &Repository, ranges: &[(Digest, Digest)]) -> Vec<Chan
     let mut found: Vec<Change> = Vec::new();
     for (first, last) in ranges {
         let between = || {
-            let base = repository.resolve(&first.to_string()).ok()?;
-            let tip = repository.resolve(&last.to_string()).ok()?;
+            let (base, tip) = (present(repository, first)?, present(repository, last)?);
             repository.commits_between(Some(base), tip, MOST_COMMITS).ok()
         };
         for commit in between().unwrap_or_default() {
-            let Some(id) = Digest::truncated(commit.bytes()) else { continue };
-            if found.iter().any(|known| known.commit == id) {
-                continue;
+            if !found.iter().any(|known| Some(known.commit) == Digest::truncated(commit.bytes())) {
+                found.extend(change(repository, commit));
             }
-            let Ok(facts) = repository.commit_facts(commit) else { continue };
-            let paths = repository.changed_paths(facts.parents.first().copied(), commit).unwrap_or_default();
-            found.push(Change {
-                commit: id,
-                parents: facts.parents.iter().filter_map(|parent| Digest::truncated(parent.bytes())).collect(),
-                time_s: facts.time,
-                paths: if paths.len() > MOST_PATHS { Vec::new() } else { paths },
-            });
         }
     }
     found
+}
+
+/// Returns the commit whose id begins so, where it is here.
+pub(super) fn present(repository: &Repository, commit: &Digest) -> Option<Oid> {
+    repository.object_at(commit.bytes()).ok().flatten()
+}
+
+/// Returns a commit with the paths that it touches; nothing where it, or what it follows, cannot be read.
+pub(super) fn change(repository: &Repository, commit: Oid) -> Option<Change> {
+    let facts = repository.commit_facts(commit).ok()?;
+    let paths = repository.changed_paths(facts.parents.first().copied(), commit).ok()?;
+    Some(Change {
+        commit: Digest::truncated(commit.bytes())?,
+        parents: facts.parents.iter().filter_map(|parent| Digest::truncated(parent.bytes())).collect(),
+        time_s: facts.time,
+        tree: repository.cleaned_tree(commit).ok().and_then(|tree| Digest::truncated(tree.bytes())),
+        files: u32::try_from(paths.len()).unwrap_or(u32::MAX),
+        paths: if paths.len() > MOST_PATHS { Vec::new() } else { paths },
+    })
 }

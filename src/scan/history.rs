@@ -1,5 +1,7 @@
 //! The history of many repositories as columns: what learning reads.
 
+use serde::{Deserialize, Serialize};
+
 pub use crate::record::columns::{Attempts, Executions, Name, Names};
 use crate::record::{Digest, PARTIAL};
 
@@ -16,12 +18,12 @@ pub struct History {
     pub executions: Executions,
     /// One entry an attempt in each column.
     pub attempts: Attempts,
-    /// Commits with what they touch, of the ranges that were asked for; empty until then.
+    /// Commits with what they touch, of the ranges or executions that were asked for; empty until then.
     pub changes: Vec<Change>,
 }
 
 /// A commit and what it touches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Its id.
     pub commit: Digest,
@@ -29,6 +31,10 @@ pub struct Change {
     pub parents: Vec<Digest>,
     /// When it was made, seconds since 1970.
     pub time_s: i64,
+    /// Its tree without meow's own data, as executions of a work tree with just this content recorded it.
+    pub tree: Option<Digest>,
+    /// How many paths differ from its first parent, without meow's own data.
+    pub files: u32,
     /// The paths that differ from its first parent, sorted, without meow's own data; empty past 1,000.
     pub paths: Vec<String>,
 }

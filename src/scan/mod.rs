@@ -8,6 +8,7 @@ pub mod history;
 pub mod inputs;
 mod known;
 pub mod repository;
+pub mod touched;
 mod window;
 
 use std::path::PathBuf;

@@ -66,6 +66,7 @@ mod sharing;
 mod simulate;
 mod space;
 mod store;
+mod touched;
 mod trace;
 mod transient;
 mod trouble;

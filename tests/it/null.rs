@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use meow::record::{Attempt, Digest, Execution, ExecutionId, Outcome, Record, Source};
+use meow::scan::Change;
 
 /// Draws numbers that depend on the seed alone (`SplitMix64`; Steele, Lea and Flood 2014).
 pub struct Draw(u64);
@@ -179,6 +180,32 @@ pub fn history(shape: &Shape, draw: &mut Draw) -> Vec<Record> {
         }
     }
     records
+}
+
+/// Returns what the commits of these records touch, a few of eight folders each; where one touches `lib/`, an attempt of
+/// the step `fails` fails with this probability.
+pub fn changed(records: &mut [Record], fails: &str, probability: f64, draw: &mut Draw) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
+    let mut touches_lib = false;
+    for record in records {
+        let commit = record.execution.source.commit.expect("a commit");
+        let last = changes.last().map(|change| change.commit);
+        if last != Some(commit) {
+            let folders = ["app", "docs", "etc", "lib", "site", "tests", "tools", "web"];
+            let folders: Vec<&str> = folders.into_iter().filter(|_| draw.happens(0.25)).collect();
+            touches_lib = folders.contains(&"lib");
+            let file = |folder: &&str| format!("{folder}/file-{}.txt", draw.bits() % 6);
+            let paths: Vec<String> = folders.iter().map(file).collect();
+            let files = u32::try_from(paths.len()).expect("few");
+            let time_s = record.execution.started_at.as_second();
+            let (parents, tree) = (last.into_iter().collect(), Some(commit));
+            changes.push(Change { commit, parents, time_s, tree, files, paths });
+        }
+        if touches_lib && record.attempt.step == fails && draw.happens(probability) {
+            record.attempt.outcome = Outcome::Failed;
+        }
+    }
+    changes
 }
 
 /// Runs the steps over the slots, in their order, each as early as it can.

@@ -123,6 +123,7 @@ fn a_plan_says_what_the_replay_says() {
                 workflow: "ci",
                 machine: name(known.machine),
                 commit: executions.commit[place],
+                touched: None,
                 branch: name(known.branch),
                 now_ms: known.started_us / 1000,
                 steps: vec![(step, f64::NAN)],
@@ -206,6 +207,7 @@ proptest::proptest! {
                 machine: (step > 0).then_some(names[step as usize]),
                 inputs_bytes: inputs,
                 metrics: Box::new([(names[3], metric)]),
+                touch: None,
             };
             let duration_ms = if constant { 5.0 } else { duration };
             let outcome = [Outcome::Passed, Outcome::Failed, Outcome::Cancelled, Outcome::Passed][usize::from(outcome)];
@@ -247,6 +249,7 @@ fn six_alike(called: impl Fn(u32, &str) -> String) -> Trace {
                 machine: None,
                 inputs_bytes: f64::NAN,
                 metrics: Box::default(),
+                touch: None,
             };
             let duration_ms = median_ms * (0.2 * draw.normal()).exp();
             trace.attempts.push((known, Came { duration_ms, outcome: Outcome::Passed }));
