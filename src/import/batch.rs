@@ -1,13 +1,11 @@
 //! What an import finds, kept small: executions, their attempts, and what was left out and why.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::record::{Attempt, Digest, Execution, ExecutionId, Outcome, Record, Source};
-use crate::redact::Redactor;
 
 /// Stands for an absent number in a [`Row`].
 const ABSENT: u32 = u32::MAX;
@@ -73,9 +71,9 @@ struct Run {
 }
 
 /// One try: 72 bytes, texts by number. A million [`Attempt`]s would be a thousand times a megabyte.
-struct Row {
+pub(super) struct Row {
     run: u32,
-    step: u32,
+    pub(super) step: u32,
     attempt: u32,
     line: u32,
     started_ms: i64,
@@ -102,9 +100,9 @@ pub(crate) struct Batch<'a> {
 
 /// Texts that stand for a number each.
 #[derive(Default)]
-struct Texts {
-    numbers: HashMap<Arc<str>, u32>,
-    texts: Vec<Arc<str>>,
+pub(super) struct Texts {
+    pub(super) numbers: HashMap<Arc<str>, u32>,
+    pub(super) texts: Vec<Arc<str>>,
 }
 
 impl Texts {
@@ -112,11 +110,16 @@ impl Texts {
         if let Some(number) = self.numbers.get(text) {
             return *number;
         }
-        let number = u32::try_from(self.texts.len()).expect("fewer than 2^32 texts fit into memory");
         let text: Arc<str> = Arc::from(text);
-        self.numbers.insert(Arc::clone(&text), number);
-        self.texts.push(text);
+        let number = self.add(Arc::clone(&text));
+        self.numbers.insert(text, number);
         number
+    }
+
+    /// Returns the number of a text that nobody looks up.
+    pub(super) fn add(&mut self, text: Arc<str>) -> u32 {
+        self.texts.push(text);
+        u32::try_from(self.texts.len() - 1).expect("fewer than 2^32 texts fit into memory")
     }
 
     fn get(&self, number: u32) -> Option<String> {
@@ -261,11 +264,11 @@ impl<'a> Batch<'a> {
 /// What an import found.
 pub struct Found {
     trigger: String,
-    texts: Texts,
+    pub(super) texts: Texts,
     runs: Vec<Run>,
-    rows: Vec<Row>,
+    pub(super) rows: Vec<Row>,
     metrics: Vec<(u32, f64)>,
-    order: Vec<(u32, u32)>,
+    pub(super) order: Vec<(u32, u32)>,
     skipped: BTreeMap<&'static str, u64>,
 }
 
@@ -276,19 +279,6 @@ impl std::fmt::Debug for Found {
 }
 
 impl Found {
-    /// Takes secrets, users and hosts out of every name that the other tool wrote.
-    #[must_use]
-    pub fn cleaned(mut self, redactor: &Redactor) -> Self {
-        for text in &mut self.texts.texts {
-            if let Cow::Owned(cleaned) = redactor.clean(text) {
-                *text = cleaned.into();
-            }
-        }
-        // Names are looked up no more.
-        self.texts.numbers.clear();
-        self
-    }
-
     /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.rows.len()

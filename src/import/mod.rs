@@ -5,6 +5,7 @@ mod batch;
 mod beads;
 mod benchmark_action;
 mod chrome_trace;
+mod clean;
 mod criterion;
 mod git_perf;
 mod github_jobs;

@@ -42,6 +42,16 @@ fn import_takes_each_row_once() {
 }
 
 #[test]
+fn import_leaves_out_a_row_that_runs_backwards_and_says_so() {
+    let space = Space::repository();
+    space.write("rows.jsonl", &ROWS.replace("1500", "-1500"));
+    let said = space.meow_ok(&["import", "jsonl", "rows.jsonl"]);
+    assert!(said.contains("2 records of 2 executions; 0 known already; 2 taken"), "{said}");
+    assert!(said.contains("skipped 1: ends before it starts"), "{said}");
+    assert_eq!(records(&space).len(), 2);
+}
+
+#[test]
 fn import_of_a_wrong_file_takes_nothing() {
     let space = Space::repository();
     for (text, named) in [
