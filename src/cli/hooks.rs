@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::Context;
 use super::settings::hooks::{self, EVENTS};
 use crate::error::{Error, Result};
-use crate::git::{HookState, Repository};
+use crate::git::{HookState, Repository, Rewriter};
 
 /// Seals records into commits; its hook is always put in.
 const SEALS: &str = "pre-commit";
@@ -95,8 +95,26 @@ pub fn install(repository: &Repository, more: &[&'static str], context: &Context
             context.terminal.say("core.hooksPath names this folder; other repositories that share it get the hook too");
         }
         context.terminal.result(&sentence(&state, named(event, context)))?;
+        if let Some(rewriter) = state.rewriter {
+            context.terminal.say(&lasting(rewriter, event, runs));
+        }
     }
     Ok(())
+}
+
+/// Returns how meow is called by a tool that takes its own hooks for the only ones; where meow is absent, nothing is.
+fn lasting(rewriter: Rewriter, event: &str, runs: bool) -> String {
+    let workflow = if runs { " --workflow" } else { "" };
+    let line = format!("! command -v meow >/dev/null || meow hook {event}{workflow}");
+    match rewriter {
+        Rewriter::Husky => format!(
+            "husky writes its folder anew when it is installed, without meow's hook; this line in .husky/{event} stays:\n  {line}"
+        ),
+        Rewriter::Lefthook => format!(
+            "`lefthook install` writes its hooks anew, without meow's; this in lefthook.yml stays:\n  \
+             {event}:\n    commands:\n      meow:\n        run: \"{line}\""
+        ),
+    }
 }
 
 /// Takes out every hook of meow's; returns where they stood.

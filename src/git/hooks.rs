@@ -55,8 +55,19 @@ pub struct HookState {
     pub other: bool,
     /// Where another tool moved meow's hook, and whether that tool calls it there.
     pub moved: Option<(PathBuf, bool)>,
+    /// The tool that keeps the hook which meow's calls, where it writes hooks anew without a word.
+    pub rewriter: Option<Rewriter>,
     /// Whether the folder lies outside the repository's git directory, since `core.hooksPath` names it.
     pub elsewhere: bool,
+}
+
+/// A tool that writes its hooks anew now and then, over whatever stands in their place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewriter {
+    /// What it runs stands in `lefthook.yml`.
+    Lefthook,
+    /// What it runs stands in `.husky/<event>`.
+    Husky,
 }
 
 /// The paths of one event.
@@ -93,8 +104,10 @@ impl Repository {
         let moved = places.moved();
         let direct = ours(&path);
         let aside = moved.as_ref().filter(|(_, called)| *called).and_then(|(path, _)| ours(path));
-        let other = if direct.is_some() { present(&before) } else { present(&path) };
+        let other = if direct.is_some() { &before } else { &path };
+        let (other, rewriter) = (present(other), rewriter(other));
         Ok(HookState {
+            rewriter,
             installed: direct.is_some() || aside.is_some(),
             runs: direct.or(aside).is_some_and(|text| script::runs(&text)),
             other,
@@ -306,10 +319,18 @@ fn all_ours(folder: &Path) -> bool {
 /// Returns whether two hooks are the same, or both lefthook's, whose text varies with its version.
 fn alike(one: &Path, other: &Path) -> bool {
     match (fs::read(one), fs::read(other)) {
-        (Ok(one), Ok(other)) => {
-            let lefthook = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("call_lefthook");
-            one == other || lefthook(&one) && lefthook(&other)
-        }
+        (Ok(one), Ok(other)) => one == other || is_lefthooks(&one) && is_lefthooks(&other),
         _ => false,
     }
+}
+
+fn is_lefthooks(hook: &[u8]) -> bool {
+    String::from_utf8_lossy(hook).contains("call_lefthook")
+}
+
+/// Returns the tool that wrote the hook at `path` and will do so again.
+fn rewriter(path: &Path) -> Option<Rewriter> {
+    let husky = path.parent().is_some_and(|folder| folder.join("h").exists() && folder.ends_with(".husky/_"));
+    let lefthook = || fs::read(path).is_ok_and(|hook| is_lefthooks(&hook));
+    if husky { Some(Rewriter::Husky) } else { lefthook().then_some(Rewriter::Lefthook) }
 }

@@ -20,7 +20,7 @@ use gix::open::Options;
 use gix::open::permissions::{Attributes, Config};
 
 pub use commit::FileChange;
-pub use hooks::HookState;
+pub use hooks::{HookState, Rewriter};
 pub use objects::{CommitFacts, Version};
 pub use oid::Oid;
 pub use refs::{Note, Root, Tip};

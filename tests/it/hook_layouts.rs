@@ -229,3 +229,39 @@ fn a_hook_that_another_tool_moved_is_found_and_put_in_again() {
         assert_restored(program, &hooks(&before), &hooks(&state(&space)));
     }
 }
+
+/// What `hooks install` says about tools that write their hooks anew is tried as it is said.
+#[test]
+fn what_is_said_about_tools_that_write_their_hooks_anew_stays() {
+    for program in ["husky", "lefthook"] {
+        if !peer(program) {
+            continue;
+        }
+        let space = Space::repository();
+        space.write(".meow/workflows/ci.toml", "formula = \"ci\"\n[[steps]]\nid = \"a\"\nrun = \"true\"\n");
+        space.write(".gitignore", "node_modules\n");
+        let anew: &[&str] = if program == "husky" { &[] } else { &["install"] };
+        if program == "husky" { husky(&space) } else { lefthook(&space) };
+        let said = space.meow(&["hooks", "install"]).err;
+        let (_, told) = said.split_once("stays:\n").unwrap_or_else(|| panic!("{program}: {said}"));
+        let told: String = told.lines().map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned() + "\n").collect();
+        if program == "husky" {
+            space.write(".husky/pre-commit", &(THEIRS.to_owned() + &told));
+        } else {
+            space.write("lefthook.yml", &told);
+        }
+        tool(&space, program, anew);
+        let status = space.meow_ok(&["hooks", "status"]);
+        assert!(status.contains("not installed") || status.contains("not called"), "{program}: {status}");
+        space.meow_ok(&["-q", "execute", "ci"]);
+        space.git(&["add", "."]);
+        space.git(&["commit", "--quiet", "--message=work"]);
+        assert!(space.git(&["show", "--stat", "HEAD"]).contains(".parquet"), "{program}: nothing was sealed");
+        // Where there is no meow, nobody is stopped.
+        let mut command = space.command(&space.root(), "git");
+        command.env("PATH", std::env::var_os("PATH").expect("PATH"));
+        command.args(["commit", "--quiet", "--allow-empty", "--message=without"]);
+        let output = command.output().expect("git starts");
+        assert!(output.status.success(), "{program}: {output:?}");
+    }
+}
