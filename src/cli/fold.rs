@@ -6,17 +6,12 @@ use std::path::Path;
 use super::push::{self, landed, paths};
 use super::{Context, purge, seal};
 use crate::error::{Error, Result};
-use crate::git::refs::WRITERS;
+use crate::git::refs::{BRANCH, THEIRS, WRITERS};
 use crate::git::{DATA_FOLDERS, FileChange, Lease, Oid, Pushed, Repository};
 use crate::report::format::count;
 use crate::scan;
 use crate::store::removal::Left;
 use crate::store::{self, segment};
-
-/// Where the remote's refs are looked at before any is deleted.
-const THEIRS: &str = "refs/meow/theirs/";
-/// The remote's branch as it is when refs are deleted.
-const BRANCH: &str = "refs/meow/branch";
 
 /// Bring what other clones pushed into this branch, as one commit
 ///

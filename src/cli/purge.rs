@@ -70,7 +70,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         // A file that is not checked out is gone already.
         let _ = fs::remove_file(top.join(path));
     }
-    uncommitted(&repository, &meow, &spool, &removals)?;
+    for worktree in repository.worktrees()? {
+        if let Some(meow) = worktree.work_dir().map(|top| top.join(".meow")) {
+            seal::leads_nowhere_else(&meow).and_then(|()| uncommitted(&worktree, &meow, &spool, &removals))?;
+        }
+    }
+    repository.forget_remotes()?;
     own_ref(&repository, &spool, &removals, context)?;
     store::cache::forget(&repository.private_dir())?;
     let _ = fs::remove_dir_all(repository.private_dir().join("logs").join(execution.to_string()));
@@ -122,10 +127,14 @@ fn say_what_is_newer(repository: &Repository, commit: Oid, removals: &Removals, 
     Ok(())
 }
 
-/// Takes the records out of segments that lie in the work tree and in no commit.
+/// Takes the records out of segments that lie in a work tree and not in the commit that is checked out there.
 fn uncommitted(repository: &Repository, meow: &Path, spool: &Spool, removals: &Removals) -> Result<()> {
     let marked = spool.sealed()?;
+    let head = repository.head()?;
     for segment in store::segments(meow)? {
+        if head.is_some_and(|head| seal::holds(repository, head, &segment.place)) {
+            continue;
+        }
         let left = removals.leave(&segment.place, &read(&segment.path)?).unwrap_or(Left::Whole);
         if matches!(left, Left::Whole | Left::Newer) {
             continue;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Context, purge, seal, stamp};
 use crate::error::{Error, Result};
-use crate::git::refs::WRITERS;
+use crate::git::refs::{THEIRS, WRITERS};
 use crate::git::writers::reference_of;
 use crate::git::{DATA_FOLDERS, FileChange, Lease, Oid, Pushed, Repository};
 use crate::report::format::count;
@@ -22,8 +22,6 @@ const TURNS: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// No wait is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// Where the remote's idea of this writer's ref is kept while both are united.
-const THEIRS: &str = "refs/meow/theirs/";
 
 /// Send what was recorded to a remote, as a ref of this clone's own
 ///

@@ -9,6 +9,10 @@ use crate::error::Result;
 
 /// The references under which writers keep records.
 pub const WRITERS: &str = "refs/meow/w/";
+/// Where a remote's writers are looked at before something is pushed over them or deleted.
+pub const THEIRS: &str = "refs/meow/theirs/";
+/// A remote's branch, likewise.
+pub const BRANCH: &str = "refs/meow/branch";
 
 /// A note: what was written about a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]

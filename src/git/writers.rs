@@ -5,7 +5,7 @@ use std::fs::File;
 use gix::actor::SignatureRef;
 use gix::objs::tree::EntryKind;
 
-use super::refs::WRITERS;
+use super::refs::{BRANCH, THEIRS, WRITERS};
 use super::{FileChange, Oid, Repository, Tip, trouble};
 use crate::error::{Error, Result};
 
@@ -82,6 +82,23 @@ impl Repository {
         self.sync_loose(&written).map_err(trouble(wrong()))?;
         self.move_reference(name, expected, Some(Oid(commit)), message.trim_end())?;
         Ok(Oid(commit))
+    }
+
+    /// Deletes what was looked at of remotes: it keeps their records reachable here.
+    ///
+    /// # Errors
+    /// The references cannot be read or deleted.
+    pub fn forget_remotes(&self) -> Result<()> {
+        let wrong = || format!("the references of {} cannot be read", self.common_dir().display());
+        let references = self.inner.references().map_err(trouble(wrong()))?;
+        for prefix in [THEIRS, BRANCH] {
+            for reference in references.prefixed(prefix).map_err(trouble(wrong()))?.flatten() {
+                if let Some(held) = reference.try_id() {
+                    self.delete_reference(&reference.name().as_bstr().to_string(), Oid(held.detach()))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Deletes the reference `name` where it still is `expected`.

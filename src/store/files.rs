@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustix::fs::{Mode, OFlags};
 
 use super::{disk, segment};
 use crate::error::{Error, Result};
@@ -122,16 +123,23 @@ pub fn sweep_old(folder: &Path) {
 /// Returns a file's bytes, or an error where it is larger than `most`.
 ///
 /// # Errors
-/// It cannot be read, or is too large.
+/// It cannot be read, is too large, or is no file: a pipe or a terminal, to which a link may lead too, would keep its
+/// reader waiting.
 pub(super) fn read_capped(path: &Path, most: usize) -> Result<Vec<u8>> {
     let unreadable = || Error::store(format!("{} cannot be read", path.display()));
-    let file = File::open(path).map_err(|error| unreadable().cause(error))?;
+    let file = open(path).map_err(|error| unreadable().cause(error))?;
     let mut bytes = Vec::new();
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable().cause(error))?;
     if bytes.len() > most {
         return Err(unreadable().cause(format!("it is larger than {most} bytes")));
     }
     Ok(bytes)
+}
+
+/// Opens a regular file; does not wait for whoever would write into a pipe.
+fn open(path: &Path) -> io::Result<File> {
+    let file = File::from(rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
 }
 
 /// One segment file of a work tree.
@@ -181,7 +189,7 @@ pub fn write(meow: &Path, place: &str, bytes: &[u8]) -> Result<()> {
     let path = meow.join(place);
     is_place(place)?;
     no_link(meow, &path)?;
-    path.parent().into_iter().for_each(sweep);
+    path.parent().into_iter().for_each(sweep_old);
     write_whole(&path, bytes)
 }
 

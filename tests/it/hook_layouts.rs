@@ -241,7 +241,11 @@ fn what_is_said_about_tools_that_write_their_hooks_anew_stays() {
         space.write(".meow/workflows/ci.toml", "formula = \"ci\"\n[[steps]]\nid = \"a\"\nrun = \"true\"\n");
         space.write(".gitignore", "node_modules\n");
         let anew: &[&str] = if program == "husky" { &[] } else { &["install"] };
-        if program == "husky" { husky(&space) } else { lefthook(&space) };
+        if program == "husky" {
+            husky(&space)
+        } else {
+            lefthook(&space)
+        };
         let said = space.meow(&["hooks", "install"]).err;
         let (_, told) = said.split_once("stays:\n").unwrap_or_else(|| panic!("{program}: {said}"));
         let told: String = told.lines().map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned() + "\n").collect();

@@ -200,6 +200,63 @@ fn purge_of_what_is_not_committed_keeps_the_rest() {
 }
 
 #[test]
+fn purge_reaches_other_worktrees_and_what_was_looked_at_of_a_remote() {
+    let space = Space::repository();
+    committed(&space, 1);
+    let linked = space.home().join("linked");
+    space.git(&["worktree", "add", "--quiet", "-b", "topic", linked.to_str().expect("plain")]);
+    execute(&linked, 2);
+    execute(&linked, 3);
+    space.run_in(&linked, env!("CARGO_BIN_EXE_meow"), &["hook", "pre-commit"]);
+    let staged = space.git_in(&linked, &["diff", "--cached", "--name-only"]);
+    assert!(staged.contains(".parquet"), "{staged}");
+    let held = fs::read(linked.join(&staged)).expect("a segment");
+    space.git(&["update-ref", "refs/meow/theirs/0123456789ab", "HEAD"]);
+    space.git(&["update-ref", "refs/meow/branch", "HEAD"]);
+
+    space.meow_ok(&["purge", ID_OF_2]);
+    assert_eq!(space.git(&["for-each-ref", "refs/meow/theirs", "refs/meow/branch"]), "");
+    assert!(!linked.join(&staged).exists(), "the other worktree holds no more what was purged");
+    assert_eq!(space.git_in(&linked, &["diff", "--cached", "--name-only"]), "");
+    space.run_in(&linked, env!("CARGO_BIN_EXE_meow"), &["hook", "pre-commit"]);
+    space.git_in(&linked, &["commit", "--quiet", "--message=the rest"]);
+    let own = space.git_in(&linked, &["ls-files", ".meow/records"]);
+    assert!(own.lines().all(|file| fs::read(linked.join(file)).expect("bytes") != held), "{own}");
+    let clone = space.home().join("clone.git");
+    space.git(&["clone", "--quiet", "--bare", ".", clone.to_str().expect("plain")]);
+    assert_eq!(executions(&clone), 2, "the other two are kept");
+}
+
+#[test]
+fn a_pipe_or_a_terminal_in_the_place_of_a_file_keeps_nobody_waiting() {
+    let space = Space::repository();
+    committed(&space, 1);
+    let places = ["config.toml", "workflows/ci.toml", "patterns/ci.toml", "actions/20260101T000000Z-abc.toml"];
+    for place in places.into_iter().chain(["recommendations/ab.toml", "records/month=2026-11/a-b-c.parquet"]) {
+        for kind in ["pipe", "link"] {
+            let copy = space.copy();
+            let file = copy.root().join(".meow").join(place);
+            fs::create_dir_all(file.parent().expect("a folder")).expect("folders");
+            if kind == "pipe" {
+                let said = copy.run_in(&copy.root(), "mkfifo", &[file.to_str().expect("plain")]);
+                assert_eq!(said.code, 0, "{said:?}");
+            } else {
+                // git keeps such a link; what it leads to here never ends.
+                let pipe = copy.home().join("pipe");
+                copy.run_in(&copy.root(), "mkfifo", &[pipe.to_str().expect("plain")]);
+                std::os::unix::fs::symlink(pipe, &file).expect("a link");
+            }
+            for call in ["status", "learn", "store verify", "execute ci --dry-run", "commit"] {
+                let mut args = vec!["-s", "KILL", "20", env!("CARGO_BIN_EXE_meow")];
+                args.extend(call.split(' '));
+                let said = copy.run_in(&copy.root(), "timeout", &args);
+                assert!((0..=3).contains(&said.code), "{call} with a {kind} at {place}: {said:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_began_and_died_is_swept() {
     let space = Space::repository();
     execute(&space.root(), 1);
