@@ -79,7 +79,8 @@ fn scores(instances: &[Instance], place: usize) -> Vec<(u32, Row)> {
         .to_vec()
 }
 
-fn geo(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+/// Returns the geometric mean.
+pub fn geo(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "few")]
     let n = values.len() as f64;
     (values.map(f64::ln).sum::<f64>() / n).exp()

@@ -6,7 +6,7 @@ use std::fmt;
 use super::hints::{Hints, Odds, StepHint};
 use super::policy::{self, Policy};
 use super::predict::{self, Prediction};
-use super::{Limits, capacity};
+use super::{Limits, capacity, early};
 use crate::error::{Error, Result};
 use crate::workflow::{Step, StepId, Workflow};
 
@@ -206,6 +206,7 @@ impl Plan {
         policy::rank(self, &assumed);
         self.policy = policy::trusted(self);
         self.critical_path = self.longest_path();
+        early::fail_early(self);
         self.prediction = predict::predict(self);
     }
 

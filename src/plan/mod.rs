@@ -2,6 +2,7 @@
 
 pub mod capacity;
 pub mod dispatch;
+mod early;
 pub mod graph;
 pub mod hints;
 pub mod pace;

@@ -80,8 +80,16 @@ pub(super) struct Draws {
 impl Draws {
     /// Returns draws from what is known of each step.
     pub fn of(plan: &Plan) -> Self {
+        Self::drawn(plan, samples(plan))
+    }
+
+    /// Returns a few of them, at most `most`: a quarter of what there is time for.
+    pub fn few(plan: &Plan, most: usize) -> Self {
+        Self::drawn(plan, (samples(plan) / 4).min(most))
+    }
+
+    fn drawn(plan: &Plan, samples: usize) -> Self {
         let steps = plan.steps.len().max(1);
-        let samples = samples(plan);
         let mut dice = Dice(0x6d65_6f77);
         let mut durations_ms = Vec::with_capacity(samples * steps);
         for _ in 0..samples {
