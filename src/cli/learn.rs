@@ -1,7 +1,7 @@
 //! `meow learn`: patterns and recommendations from what is recorded, shown and written for the next execution.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -56,7 +56,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let project = context.project()?;
     let taken = decisions::decisions(&project, context);
     let mut applied = Vec::new();
-    let (knowledge, written) = if project.repository.is_some() {
+    let (knowledge, written) = if let Some(repository) = &project.repository {
         let own = normed(history(&[], context)?, &project, context);
         let known = learnt::knowledge(&own, true, &project, context);
         let projects: BTreeSet<String> = known.workflows.values().map(|pattern| pattern.project.clone()).collect();
@@ -71,6 +71,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         };
         let patterns = knowledge.workflows.values().filter(|pattern| projects.contains(&pattern.project));
         let written = write(&project.meow(), patterns, &advice)?;
+        forget(&project.meow(), "recommendations", |id| advice.iter().any(|advice| advice.id == id))?;
+        // A shallow or partial clone knows too little to say that a workflow is gone.
+        if repository.limits().is_empty() {
+            forget(&project.meow(), "patterns", |id| {
+                knowledge.workflows.values().any(|pattern| pattern.workflow == id)
+            })?;
+        }
         (knowledge, written)
     } else if args.paths.is_empty() {
         return Err(Error::request(format!("{} is in no git repository", context.settings.directory.display()))
@@ -107,9 +114,9 @@ fn with_decisions(page: Document, applied: &[Decided]) -> Document {
         .with(Block::Note(vec![words(note)]))
 }
 
-/// Writes patterns and recommendations; returns the paths below `.meow`. Recommendations that no longer hold go.
+/// Writes patterns and recommendations; returns the paths below `.meow`.
 fn write<'a>(
-    meow: &std::path::Path,
+    meow: &Path,
     patterns: impl Iterator<Item = &'a WorkflowPattern>,
     advice: &[Advice],
 ) -> Result<Vec<String>> {
@@ -127,12 +134,11 @@ fn write<'a>(
         let document = Derived { derived_by: "meow learn", value: advice };
         put("recommendations", &advice.id, store::put(meow, "recommendations", &advice.id, &document)?);
     }
-    for id in store::list(meow, "recommendations")? {
-        if !advice.iter().any(|advice| advice.id == id) {
-            let path = meow.join("recommendations").join(format!("{id}.toml"));
-            std::fs::remove_file(&path)
-                .map_err(|error| Error::store(format!("{} cannot be removed", path.display())).cause(error))?;
-        }
-    }
     Ok(written)
+}
+
+/// Takes away what was learnt before and is known no more: of what was purged or pruned, nothing stays.
+fn forget(meow: &Path, kind: &str, is_known: impl Fn(&str) -> bool) -> Result<()> {
+    let gone = store::list(meow, kind)?.into_iter().filter(|id| !is_known(id));
+    gone.into_iter().try_for_each(|id| store::remove(meow, kind, &id))
 }

@@ -197,7 +197,7 @@ fn say_what_stays(repository: &Repository, removals: &Removals, context: &Contex
     context.terminal.say(
         "Commits made before this one, and every clone and fork that has them, still hold its bytes. The tombstone keeps \
          meow from reading them; only rewriting history (git filter-repo) and pushing that by force takes them away. \
-         `meow push` replaces this writer's ref on the remote.",
+         `meow push` replaces this writer's ref on the remote; `meow learn` writes anew what was learnt from it.",
     );
     Ok(0)
 }

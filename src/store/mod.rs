@@ -18,4 +18,4 @@ mod taking;
 pub mod toml;
 
 pub use files::{Segment, add, segments, sweep_old, write};
-pub use toml::{get, list, put, texts};
+pub use toml::{get, list, put, remove, texts};

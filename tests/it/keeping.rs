@@ -228,6 +228,52 @@ fn purge_reaches_other_worktrees_and_what_was_looked_at_of_a_remote() {
 }
 
 #[test]
+fn nothing_names_what_was_purged_once_meow_has_learnt_again() {
+    let space = Space::repository();
+    space.write(".meow/workflows/ci.toml", "formula = \"ci\"\n[[steps]]\nid = \"plain\"\nrun = \"true\"\n");
+    space.meow_ok(&["-q", "execute", "ci"]);
+    let name = "quillon-marrow";
+    let secret = format!("formula = \"{name}\"\n[[steps]]\nid = \"step-{name}\"\nrun = \"echo {name}; exit 3\"\n");
+    space.write(".meow/workflows/secret.toml", &secret);
+    assert_eq!(space.meow(&["-q", "execute", "secret"]).code, 1);
+    fs::remove_file(space.root().join(".meow/workflows/secret.toml")).expect("removed");
+    // Everything that is derived is made: caches, patterns, pages.
+    for call in ["commit", "learn", "commit", "status", "log", "report --base HEAD", "recommendations", "insights"] {
+        space.meow_ok(&call.split(' ').collect::<Vec<_>>());
+    }
+    let holders = || {
+        let mut found = Vec::new();
+        let mut waiting =
+            vec![space.root().join(".meow"), space.root().join(".git/meow"), space.root().join(".git/logs")];
+        while let Some(path) = waiting.pop() {
+            if path.is_dir() {
+                waiting.extend(fs::read_dir(&path).expect("a folder").map(|entry| entry.expect("an entry").path()));
+            } else if fs::read(&path).expect("bytes").windows(name.len()).any(|part| part == name.as_bytes())
+                || path.to_string_lossy().contains(name)
+            {
+                found.push(path.display().to_string());
+            }
+        }
+        let said = space.run_in(&space.root(), "git", &["grep", "--text", "-l", name, "HEAD"]);
+        found.extend(said.out.lines().map(str::to_owned));
+        found
+    };
+    let before = holders();
+    for place in [".meow/patterns/", ".meow/records/", ".git/meow/logs/", "HEAD:.meow/patterns/"] {
+        assert!(before.iter().any(|path| path.contains(place)), "{place} in {before:?}");
+    }
+    let log: Value = json(&space, &["log"]);
+    let executions = log["executions"].as_array().expect("a list");
+    let own = executions.iter().find(|one| one["workflow"] == name).expect("it is told");
+    space.meow_ok(&["purge", own["id"].as_str().expect("an id")]);
+    space.meow_ok(&["learn"]);
+    space.meow_ok(&["commit"]);
+    space.meow_ok(&["status"]);
+    assert_eq!(holders(), Vec::<String>::new());
+    assert!(space.has(".meow/patterns/ci.toml"), "the other workflow is still known");
+}
+
+#[test]
 fn a_pipe_or_a_terminal_in_the_place_of_a_file_keeps_nobody_waiting() {
     let space = Space::repository();
     committed(&space, 1);

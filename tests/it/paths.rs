@@ -78,6 +78,14 @@ fn links_in_a_repository_lead_no_write_out_of_it() {
         } else {
             fs::create_dir_all(&outside).expect("folders");
         }
+        if outside.is_dir() {
+            // What meow might take for its own, and sweep away.
+            for name in ["theirs.toml", ".unfinished-theirs", ".beginning-theirs", ".meow-unfinished-theirs"] {
+                let file = fs::File::create(outside.join(name)).expect("made");
+                let then = std::time::SystemTime::now() - std::time::Duration::from_hours(9_000);
+                file.set_modified(then).expect("aged");
+            }
+        }
         symlink(&outside, &path).expect("a link");
         let before = tree(&outside);
         for args in WRITING {
