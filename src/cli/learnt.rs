@@ -11,6 +11,9 @@ use crate::store;
 /// Attempts below which learning from nothing is as quick as reading what was kept.
 const FEW: usize = 2_000;
 
+/// Such a share of the executions has to be new before everything is written anew: learning a few again is quicker.
+const SHARE: usize = 32;
+
 /// Returns what a project's own history teaches: the same whether an earlier answer was kept, went or was damaged.
 ///
 /// `normed` tells that durations which were accepted to be things of the past are left out of it.
@@ -22,8 +25,10 @@ pub fn knowledge(history: &History, normed: bool, project: &Project, context: &C
     let name = if differs { "learnt-normed" } else { "learnt" };
     let file = repository.private_dir().join(store::cache::FOLDER).join(name);
     let label = format!("learnt {} of meow {}", learn::FORMAT, env!("CARGO_PKG_VERSION"));
-    let (learnt, is_new) = Learnt::after(store::cache::packed(&file, &label), history);
-    if is_new && let Err(error) = store::cache::put_packed(&file, &label, &learnt) {
+    let (learnt, new) = Learnt::after(store::cache::packed(&file, &label), history);
+    if new > learnt.executions() / SHARE
+        && let Err(error) = store::cache::put_packed(&file, &label, &learnt)
+    {
         context.terminal.detail(&format!("what was learnt is not kept for the next command: {error}"));
     }
     learnt.knowledge()

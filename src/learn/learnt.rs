@@ -1,5 +1,7 @@
 //! What was learnt, as it is kept: with a mark of the history behind it, so that only what came since is learnt anew.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::knowledge::Knowledge;
@@ -11,7 +13,7 @@ use crate::scan::{History, Name};
 
 /// The form in which it is kept and the way in which it is learnt; raised with every change of either, so that what an
 /// older meow kept says nothing.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What a history taught; what it says is the same whether it was kept on the way or learnt in one go.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,23 +32,30 @@ struct Mark {
 }
 
 impl Learnt {
-    /// Returns what a history teaches, and whether that is more than what was `kept`.
+    /// Returns what a history teaches, and how many of its executions were learnt from beyond what was `kept`.
     ///
     /// Where the history begins with the executions that were learnt from, only the others are learnt. Where records came
     /// late, changed or went, that start differs, and everything is learnt from nothing.
-    pub fn after(kept: Option<Self>, history: &History) -> (Self, bool) {
+    pub fn after(kept: Option<Self>, history: &History) -> (Self, usize) {
         let kept = kept.filter(|kept| kept.next.len() == kept.state.workflows.len()).unwrap_or_default();
         let [start, whole] = marks(history, kept.mark.executions);
         if kept.mark == whole {
-            return (kept, false);
+            return (kept, 0);
         }
-        let state = if kept.mark == start {
-            kept.state.merge(State::since(history, start.executions))
-        } else {
-            State::since(history, 0)
-        };
-        let next = next(&state);
-        (Self { mark: whole, state, next }, true)
+        let is_start = kept.mark == start;
+        let new = State::since(history, if is_start { start.executions } else { 0 });
+        // Of workflows that nothing came of since, what comes next stays the same.
+        let same = kept.state.workflows.keys().cloned().zip(kept.next);
+        let same: BTreeMap<_, _> = same.filter(|(key, _)| is_start && !new.workflows.contains_key(key)).collect();
+        let state = if is_start { kept.state.merge(new) } else { new };
+        let next = next(&state, |key| same.get(key).cloned());
+        let new = whole.executions - if is_start { start.executions } else { 0 };
+        (Self { mark: whole, state, next }, new)
+    }
+
+    /// Returns how many executions it was learnt from.
+    pub fn executions(&self) -> usize {
+        self.mark.executions
     }
 
     /// Returns what is known.

@@ -66,6 +66,6 @@ use crate::scan::History;
 /// once. Only passed attempts teach durations; cancelled ones count for nothing.
 pub fn learn(state: State, history: &History) -> (State, Knowledge) {
     let state = state.merge(State::since(history, 0));
-    let knowledge = patterns::knowledge(&state, &next::next(&state));
+    let knowledge = patterns::knowledge(&state, &next::next(&state, |_| None));
     (state, knowledge)
 }

@@ -19,65 +19,60 @@ pub(crate) type Next = BTreeMap<(String, Option<String>), Interval>;
 /// A kept sample: when, workflow and step, on which machine class, and how long in milliseconds.
 type Sample = (Moment, (Name, Name), Option<Name>, f64);
 
-/// Returns the next durations of every workflow, in the order of the state's workflows.
+/// Returns the next durations of every workflow, in the order of the state's workflows; those for which `known` has them
+/// are taken as they are.
 ///
-/// Workflows of one project are learnt from together, so that what one says of a machine helps the others.
-pub(crate) fn next(state: &State) -> Vec<Next> {
-    let mut projects: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (place, (project, _)) in state.workflows.keys().enumerate() {
-        projects.entry(project).or_default().push(place);
-    }
-    let keys: Vec<&(String, String)> = state.workflows.keys().collect();
-    let mut found = vec![Next::new(); keys.len()];
-    for places in projects.values() {
-        let mut trace = trace(state, places.iter().map(|place| keys[*place]));
-        let mut forecaster = Forecaster::of_durations();
-        trace.replay(&mut forecaster);
-        for place in places {
-            let workflow = trace.names.intern(&keys[*place].1);
-            for key in state.workflows[keys[*place]].steps.keys() {
-                let step = trace.names.intern(&key.0);
-                let machine = key.1.as_deref().map(|machine| trace.names.intern(machine));
-                if let Some(interval) = forecaster.duration(&known((workflow, step), machine, (0, 0))) {
-                    found[*place].insert(key.clone(), interval);
-                }
-            }
+/// Each workflow is lived through by itself, so that what one more execution teaches costs what its workflow does and not
+/// what the whole history does. Plans, which live through everything, also hear what other workflows say of a machine.
+pub(crate) fn next(state: &State, known: impl Fn(&(String, String)) -> Option<Next>) -> Vec<Next> {
+    state.workflows.keys().map(|key| known(key).unwrap_or_else(|| of_workflow(state, key))).collect()
+}
+
+fn of_workflow(state: &State, key: &(String, String)) -> Next {
+    let mut trace = trace(state, key);
+    let mut forecaster = Forecaster::of_durations();
+    trace.replay(&mut forecaster);
+    let workflow = trace.names.intern(&key.1);
+    let mut found = Next::new();
+    for key in state.workflows[key].steps.keys() {
+        let step = trace.names.intern(&key.0);
+        let machine = key.1.as_deref().map(|machine| trace.names.intern(machine));
+        if let Some(interval) = forecaster.duration(&at_start((workflow, step), machine, (0, 0))) {
+            found.insert(key.clone(), interval);
         }
     }
     found
 }
 
-/// Returns the kept samples of these workflows as attempts in order of their start.
-fn trace<'a>(state: &State, workflows: impl Iterator<Item = &'a (String, String)>) -> Trace {
+/// Returns the kept samples of a workflow as attempts in order of their start.
+fn trace(state: &State, key: &(String, String)) -> Trace {
     let mut trace = Trace::default();
+    let workflow = trace.names.intern(&key.1);
+    let steps = &state.workflows[key].steps;
+    let mut machines: HashMap<(Moment, Name), Name> = HashMap::new();
+    for ((step, machine), series) in steps {
+        let Some(machine) = machine else { continue };
+        let (step, machine) = (trace.names.intern(step), trace.names.intern(machine));
+        machines.extend(series.duration.latest(LIVED).iter().map(|(moment, _)| ((*moment, step), machine)));
+    }
     let mut samples: Vec<Sample> = Vec::new();
-    for key in workflows {
-        let workflow = trace.names.intern(&key.1);
-        let steps = &state.workflows[key].steps;
-        let mut machines: HashMap<(Moment, Name), Name> = HashMap::new();
-        for ((step, machine), series) in steps {
-            let Some(machine) = machine else { continue };
-            let (step, machine) = (trace.names.intern(step), trace.names.intern(machine));
-            machines.extend(series.duration.latest(LIVED).iter().map(|(moment, _)| ((*moment, step), machine)));
-        }
-        for ((step, _), series) in steps.iter().filter(|((_, machine), _)| machine.is_none()) {
-            let step = trace.names.intern(step);
-            let sample = |(moment, duration): &(Moment, f64)| {
-                (*moment, (workflow, step), machines.get(&(*moment, step)).copied(), *duration)
-            };
-            samples.extend(series.duration.latest(LIVED).iter().map(sample));
-        }
+    for ((step, _), series) in steps.iter().filter(|((_, machine), _)| machine.is_none()) {
+        let step = trace.names.intern(step);
+        let sample = |(moment, duration): &(Moment, f64)| {
+            (*moment, (workflow, step), machines.get(&(*moment, step)).copied(), *duration)
+        };
+        samples.extend(series.duration.latest(LIVED).iter().map(sample));
     }
     samples.sort_by_key(|(moment, names, ..)| (*moment, *names));
     for (place, (moment, names, machine, duration_ms)) in (0..).zip(samples) {
-        let known = known(names, machine, (place, moment.0));
+        let known = at_start(names, machine, (place, moment.0));
         trace.attempts.push((known, Came { duration_ms, outcome: Outcome::Passed }));
     }
     trace
 }
 
 /// Returns what is known of an attempt that started at a time in milliseconds since 1970.
-fn known((workflow, step): (Name, Name), machine: Option<Name>, (execution, started_ms): (u32, i64)) -> Known {
+fn at_start((workflow, step): (Name, Name), machine: Option<Name>, (execution, started_ms): (u32, i64)) -> Known {
     Known {
         execution,
         repository: 0,
