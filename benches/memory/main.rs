@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench memory` prints the one table, in some three minutes. `-- full` measures 1,000 repositories, 5 million
 //! rows and 50,000 segments, `-- hooks [ROUNDS]` every way to hook a commit, `-- encodings [EXECUTIONS]` bytes by encoding of
-//! the pages, `-- make FOLDER [SEGMENTS]` a repository to look at. Executions are replayed from `../shared/data` where that is
+//! the pages, `-- make FOLDER [SEGMENTS [REPOSITORIES]]` repositories to look at. Executions are replayed from `../shared/data` where that is
 //! there. DuckDB is that of `python3`; its rows are left out where that is missing.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement writes files, runs git and prints")]
 #![expect(
@@ -37,6 +37,7 @@ pub struct Row {
     ratio: f64,
     /// The ratio of the processor times.
     processor: Option<f64>,
+    /// NaN where nothing was promised.
     wanted: f64,
 }
 
@@ -68,9 +69,10 @@ impl Row {
 
     fn print(&self) {
         let processor = self.processor.map_or(String::new(), |ratio| format!("{ratio:.2}"));
+        let wanted = if self.wanted.is_nan() { "-".to_owned() } else { format!("{:.2}", self.wanted) };
         println!(
-            "{:58} {:>10} {:34} {:>13} {:>7.3} {processor:>9} {:>7.2}",
-            self.what, self.ours, self.peer, self.theirs, self.ratio, self.wanted
+            "{:58} {:>10} {:34} {:>13} {:>7.3} {processor:>9} {wanted:>7}",
+            self.what, self.ours, self.peer, self.theirs, self.ratio
         );
     }
 }
@@ -84,7 +86,13 @@ fn main() -> Outcome<()> {
     match words[..] {
         ["read", top] => read::child(Path::new(top)),
         ["make", top, ..] => {
-            println!("{}", read::make(Path::new(top), &mut Replay::new()?, number(2, 2_000)?)?.display());
+            let replay = &mut Replay::new()?;
+            for at in 0..number(3, 1)? {
+                println!(
+                    "{}",
+                    read::make(&Path::new(top).join(format!("{at:04}")), replay, number(2, 2_000)?)?.display()
+                );
+            }
             Ok(())
         }
         ["hooks", ..] => {

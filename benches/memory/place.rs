@@ -61,6 +61,8 @@ impl Place {
         }
         if checkout {
             git(top, &["read-tree", "HEAD"])?;
+            // As in every checkout: the index knows sizes and times, so that nobody hashes all files again.
+            git(top, &["update-index", "--refresh"])?;
         }
         let listed = git(top, &["ls-tree", "-r", "--format=%(objectname)", "HEAD", ".meow/records"])?;
         Ok(Self { top: top.to_path_buf(), segments, rows, blobs: listed })

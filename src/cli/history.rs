@@ -6,7 +6,7 @@ use super::project::Project;
 use super::{Context, decisions, recommendations};
 use crate::error::{Error, Result};
 use crate::learn::norm;
-use crate::scan::{self, History, ScanOptions};
+use crate::scan::{self, History, Looked, ScanOptions};
 
 /// Returns the history of the repositories at or below `paths`, or of this project where none is named.
 ///
@@ -15,16 +15,29 @@ use crate::scan::{self, History, ScanOptions};
 /// # Errors
 /// A path does not exist, or none is named outside a repository.
 pub fn history(paths: &[PathBuf], context: &Context) -> Result<History> {
-    let history = if paths.is_empty() {
+    Ok(read(look(paths, context)?, context))
+}
+
+/// Looks at these repositories, or at this project's, of which nothing is read yet.
+///
+/// # Errors
+/// Those of [`history`].
+pub fn look(paths: &[PathBuf], context: &Context) -> Result<Looked> {
+    if paths.is_empty() {
         let repository = context.project()?.repository.ok_or_else(|| {
             Error::request(format!("{} is in no git repository", context.settings.directory.display()))
                 .hint("name the repositories to read, or change into one")
         })?;
-        scan::repository(&repository)
+        Ok(Looked::at(&repository))
     } else {
         let paths: Vec<PathBuf> = paths.iter().map(|path| context.settings.directory.join(path)).collect();
-        scan::scan(&paths, &ScanOptions::default())?
-    };
+        scan::look(&paths, &ScanOptions::default())
+    }
+}
+
+/// Returns the history of what was looked at. What was skipped is said as warnings.
+pub fn read(looked: Looked, context: &Context) -> History {
+    let history = looked.read();
     if history.repositories.is_empty() {
         context.terminal.warn("no repository was found there");
     }
@@ -33,7 +46,12 @@ pub fn history(paths: &[PathBuf], context: &Context) -> Result<History> {
             context.terminal.warn(&format!("{}: {warning}", facts.name));
         }
     }
-    Ok(history)
+    history
+}
+
+/// Returns whether nothing was skipped, which would have to be said again with every page.
+pub fn is_whole(history: &History) -> bool {
+    !history.repositories.is_empty() && history.repositories.iter().all(|facts| facts.warnings.is_empty())
 }
 
 /// Returns a project's history as learning takes it: without durations that were accepted to be things of the past.

@@ -21,6 +21,7 @@ pub mod identity;
 pub mod import;
 pub mod init;
 pub mod insights;
+mod kept;
 pub mod learn;
 pub mod learning_report;
 mod learnt;

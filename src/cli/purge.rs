@@ -78,6 +78,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     repository.forget_remotes()?;
     own_ref(&repository, &spool, &removals, context)?;
     store::cache::forget(&repository.private_dir())?;
+    // Pages about many repositories.
+    context.settings.state.as_deref().map_or(Ok(()), store::cache::forget)?;
     let _ = fs::remove_dir_all(repository.private_dir().join("logs").join(execution.to_string()));
     let (records, segments) = (count(records.len() as u64, "record"), count(replaced.len() as u64, "segment"));
     context.terminal.result(&format!("{commit} {execution} purged: {records}, {segments} replaced"))?;

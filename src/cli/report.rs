@@ -5,16 +5,18 @@ pub mod github;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::history::{history, normed};
+use super::history::{self, normed};
+use super::kept::Asked;
 use super::page::{self, Format, Since};
 use super::{Context, decisions, learnt, recommendations, sources};
 use crate::error::{Error, Result};
-use crate::git::Repository;
+use crate::git::{Repository, State};
 use crate::learn;
-use crate::recommend;
+use crate::recommend::{self, Decisions};
+use crate::record::Digest;
 use crate::report::review::Source;
 use crate::report::{self, Comparison, Document, Found, Names, Side, gate};
-use crate::scan::History;
+use crate::scan::{History, Looked};
 
 /// Show what a branch changes, or where many repositories lose time
 ///
@@ -69,22 +71,33 @@ pub struct Args {
 /// # Errors
 /// There is no repository or no such base, or git or the output fails.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
-    let found = history(&args.paths, context)?;
-    let history = match args.since {
-        Some(since) => since.cut(found, context),
-        None => found,
-    };
+    let looked = history::look(&args.paths, context)?;
     let format = if args.json { Format::Json } else { args.format };
     if args.full && matches!(format, Format::Text | Format::Markdown) {
         return Err(Error::request("--full is a page for browsers and programs").hint("add --json or --format html"));
     }
     let own = if args.paths.is_empty() { Some(context.project()?) } else { None };
+    let repository = own.as_ref().and_then(|own| own.repository.clone());
+    let state = match &repository {
+        Some(repository) if args.badge.is_none() => Some(repository.state()?),
+        _ => None,
+    };
+    let taken = decisions::decisions(&context.project()?, context);
+    let asked = asked(args, format, &looked, (repository.as_ref(), state.as_ref(), &taken), context);
+    if let Some(page) = asked.as_ref().and_then(|asked| asked.again(context)) {
+        page::deliver(&page, args.output.as_deref(), context)?;
+        return Ok(0);
+    }
+    let found = history::read(looked, context);
+    let history = match args.since {
+        Some(since) => since.cut(found, context),
+        None => found,
+    };
     let lived = own.as_ref().map_or_else(|| history.clone(), |own| normed(history.clone(), own, context));
     let knowledge = match &own {
         Some(own) if args.since.is_none() => learnt::knowledge(&lived, true, own, context),
         _ => learn::learn(learn::State::default(), &lived).1,
     };
-    let taken = decisions::decisions(&context.project()?, context);
     let advice = taken.open(recommend::recommend(&knowledge, &history));
     if let Some(workflow) = &args.badge {
         let workflow = if workflow.is_empty() { &context.settings.workflow } else { workflow };
@@ -95,9 +108,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         return Ok(0);
     }
     let mut comparison = None;
-    if args.paths.is_empty() {
-        let repository = context.project()?.repository.ok_or_else(|| Error::git("the repository is gone"))?;
-        let (sides, found, names) = sides(args.base.as_deref(), &repository, &history, context)?;
+    let now = context.settings.clock.now();
+    let mut until_ms = i64::MAX;
+    if let Some((repository, state)) = repository.as_ref().zip(state.as_ref()) {
+        let (sides, found, names) = sides(args.base.as_deref(), (repository, state), &history, context)?;
+        until_ms = report::next_side_ms(&history, now.as_millisecond());
         let accepted = taken.accepted(recommendations::DURATION);
         let compared = report::compare(&history, &sides, names, &knowledge, &advice, &accepted);
         let gate = args.gate.then(|| {
@@ -119,7 +134,6 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     }
     let shown = if args.full || format == Format::Html {
         let trends = learn::trends(&history);
-        let now = context.settings.clock.now();
         let source = Source { history: &history, knowledge: &knowledge, trends: &trends, advice: &advice, now };
         let review = report::review(&source, comparison);
         if format == Format::Html { report::html::review(&review) } else { report::json(&review) }
@@ -130,7 +144,39 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         page::form(&losses, &losses.document(), format)
     };
     page::deliver(&shown, args.output.as_deref(), context)?;
+    if let Some(asked) = asked.filter(|_| history::is_whole(&history)) {
+        asked.keep(&shown, until_ms, context);
+    }
     Ok(u8::from(failed))
+}
+
+/// Returns what is asked for where the page says nothing but what stands in the records, in commits and decisions. A page
+/// about a project is kept in its git directory, one about many places in the person's own folder.
+fn asked(
+    args: &Args,
+    format: Format,
+    looked: &Looked,
+    (repository, state, taken): (Option<&Repository>, Option<&State>, &Decisions),
+    context: &Context,
+) -> Option<Asked> {
+    let leads_elsewhere = args.github || args.gitlab || args.badge.is_some() || args.gate;
+    if leads_elsewhere || args.full || args.since.is_some() || format == Format::Html {
+        return None;
+    }
+    let Some((repository, state)) = repository.zip(state) else {
+        let places = (&context.settings.directory, &args.paths);
+        let places = Digest::of(format!("{places:?}").as_bytes()).to_string();
+        // The last page of each of sixteen sets of places.
+        let name = format!("report-{}", &places[..1]);
+        let rest = (format, places, taken);
+        return Asked::new(context.settings.state.as_deref(), &name, looked.mark(), &rest, context);
+    };
+    let base = args.base.as_ref().or(state.default_branch.as_ref());
+    let commit = base.and_then(|base| repository.resolve(base).ok());
+    // Without what is in the work tree, which is absent where there is too much, it is not known what the page says.
+    let tree = state.tree?;
+    let rest = (format, base, commit, tree, repository.head().ok()?, taken);
+    Asked::new(Some(&repository.private_dir()), "report", looked.mark(), &rest, context)
 }
 
 /// Returns a threshold in percent as a ratio.
@@ -151,16 +197,13 @@ fn gated(comparison: &Comparison) -> Document {
 /// Returns which execution stands on which side: branch against base where there is a branch, else week against week.
 fn sides(
     base: Option<&str>,
-    repository: &Repository,
+    (repository, state): (&Repository, &State),
     history: &History,
     context: &Context,
 ) -> Result<(Vec<Option<Side>>, Option<Found>, Names)> {
-    let base = match base {
-        Some(base) => Some(base.to_owned()),
-        None => repository.state()?.default_branch,
-    };
+    let base = base.map(str::to_owned).or_else(|| state.default_branch.clone());
     if let Some(base) = base
-        && let Some(sources) = sources::sources(repository, &base, history)?
+        && let Some(sources) = sources::sources(repository, state, &base, history)?
     {
         let (sides, found) = report::by_source(history, &sources);
         say_absent(repository, history, context)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::Result;
-use crate::git::{Oid, Repository};
+use crate::git::{Oid, Repository, State};
 use crate::record::Digest;
 use crate::report::{Landmarks, Sources, by_source};
 use crate::scan::History;
@@ -17,11 +17,12 @@ const PATCHES: usize = 1_000;
 /// A commit lands after what ran before it, give or take clocks that differ.
 const CLOCKS_S: i64 = 24 * 3_600;
 
-/// Returns both sides' commits, or `None` where HEAD and the work tree hold nothing that the base does not.
+/// Returns both sides' commits, or `None` where HEAD and the work tree, in this `state`, hold nothing that the base does
+/// not.
 ///
 /// # Errors
 /// There is no such base, or git cannot be read.
-pub fn sources(repository: &Repository, base: &str, history: &History) -> Result<Option<Sources>> {
+pub fn sources(repository: &Repository, state: &State, base: &str, history: &History) -> Result<Option<Sources>> {
     let base = repository.resolve(base)?;
     let base_commits = repository.commits_between(None, base, COMMITS)?;
     let mut sources = Sources { base: landmarks(repository, &base_commits), head: Landmarks::default() };
@@ -30,7 +31,7 @@ pub fn sources(repository: &Repository, base: &str, history: &History) -> Result
         head.map_or_else(|| Ok(Vec::new()), |head| repository.commits_between(Some(base), head, COMMITS))?;
     sources.head = landmarks(repository, &head_commits);
     // The work in progress belongs to the branch as if it were committed.
-    let work = repository.state()?.tree.and_then(digest);
+    let work = state.tree.and_then(digest);
     sources.head.trees.extend(work.filter(|tree| !sources.base.trees.contains(tree)));
     if head_commits.is_empty() && sources.head.trees.is_empty() {
         return Ok(None);

@@ -5,7 +5,8 @@ pub mod watch;
 use std::collections::BTreeSet;
 
 use super::Context;
-use super::history::history;
+use super::history;
+use super::kept::Asked;
 use super::page::{self, Format};
 use super::seal;
 use crate::error::{Error, Result};
@@ -39,11 +40,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         let repository = context.project()?.repository.ok_or_else(|| Error::request("this is no git repository"))?;
         return watch::watch(&repository, args.execution.as_deref(), context);
     }
-    let history = history(&[], context)?;
+    let looked = history::look(&[], context)?;
     let format = if args.json { Format::Json } else { Format::Text };
     let repository = context.project()?.repository.ok_or_else(|| Error::git("the repository is gone"))?;
     let private = repository.private_dir();
     if let Some(prefix) = &args.execution {
+        let history = history::read(looked, context);
         let place = report::find(&history, prefix)?;
         let logs = private.join("logs").join(history.executions.id[place].to_string());
         let logs = logs.is_dir().then(|| logs.display().to_string());
@@ -68,8 +70,19 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         }
     }
     interrupted.retain(|one| !resumed.contains(&one.id));
+    let rest = (args.json, &running, &interrupted, waiting);
+    let asked = Asked::new(Some(&private), "status", looked.mark(), &rest, context);
+    if let Some(page) = asked.as_ref().and_then(|asked| asked.again(context)) {
+        page::deliver(&page, None, context)?;
+        return Ok(0);
+    }
+    let history = history::read(looked, context);
     let status = report::status(&history, running, interrupted, waiting);
-    page::show(&status, &status.document(), format, context)?;
+    let page = page::form(&status, &status.document(), format);
+    page::deliver(&page, None, context)?;
+    if let Some(asked) = asked.filter(|_| history::is_whole(&history)) {
+        asked.keep(&page, i64::MAX, context);
+    }
     Ok(0)
 }
 

@@ -34,7 +34,7 @@ pub use losses::{Losses, losses};
 pub use markdown::{LIMIT, MARKER, markdown, markdown_within};
 pub use review::{Review, review};
 pub use series::Accepted;
-pub use sides::{Found, Landmarks, Side, Sources, by_source, by_week};
+pub use sides::{Found, Landmarks, Side, Sources, by_source, by_week, next_side_ms};
 pub use text::text;
 pub use trace::trace;
 pub use words::{Extent, far_outside};

@@ -142,6 +142,12 @@ fn swallowed(history: &History, recognised: &[Option<(Side, Way)>]) -> Vec<usize
     swallowed
 }
 
+/// Returns when [`by_week`] will say something else, in milliseconds since 1970.
+pub fn next_side_ms(history: &History, now_ms: i64) -> i64 {
+    let turns = history.executions.started_ms.iter().flat_map(|started| [started + WEEK_MS, started + 2 * WEEK_MS]);
+    turns.filter(|turn| *turn > now_ms).min().unwrap_or(i64::MAX)
+}
+
 /// Returns the side of every execution by its start: the seven days before `now_ms` against the seven before those.
 pub fn by_week(history: &History, now_ms: i64) -> Vec<Option<Side>> {
     let side = |started: &i64| match now_ms - started {

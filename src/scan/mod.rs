@@ -7,6 +7,7 @@ pub mod find;
 pub mod history;
 pub mod inputs;
 mod known;
+mod look;
 pub mod repository;
 pub mod touched;
 mod window;
@@ -17,10 +18,11 @@ use rayon::prelude::*;
 
 pub use collect::Collector;
 pub use history::{Attempts, Change, Executions, History, Name, Names, RepositoryFacts};
+pub use look::Looked;
 pub use repository::{removals, repository, sources};
 
 use crate::error::Result;
-use repository::Gathered;
+use repository::Listing;
 
 /// Where and how to look for records.
 #[derive(Debug, Clone)]
@@ -35,15 +37,22 @@ impl Default for ScanOptions {
     }
 }
 
-/// Returns the history of all repositories at or below `roots`: work trees, linked worktrees, bare mirrors, folders.
+/// Looks at all repositories at or below `roots`: work trees, linked worktrees, bare mirrors, folders.
 ///
 /// The worktrees of one repository count once. A repository that cannot be read is in the history's repositories with a
 /// warning and without records; so is a damaged segment. Clones of one project give each record once, to the first.
 ///
 /// # Errors
 /// A root does not exist or cannot be read.
-pub fn scan(roots: &[PathBuf], options: &ScanOptions) -> Result<History> {
+pub fn look(roots: &[PathBuf], options: &ScanOptions) -> Result<Looked> {
     let found = find::repositories(roots, options.depth)?;
-    let gathered: Vec<Gathered> = found.into_par_iter().map(|found| repository::gather(&found)).collect();
-    Ok(repository::collect(gathered))
+    Ok(Looked::new(found.into_par_iter().map(Listing::found).collect()))
+}
+
+/// Returns the history of all repositories at or below `roots`; see [`look`].
+///
+/// # Errors
+/// See [`look`].
+pub fn scan(roots: &[PathBuf], options: &ScanOptions) -> Result<History> {
+    Ok(look(roots, options)?.read())
 }

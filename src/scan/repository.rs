@@ -1,14 +1,16 @@
 //! One repository's records: the union of what its branches, writers' refs, work trees and spool hold, each record once.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 
 use super::find::{self, Found};
 use super::known::Known;
+use super::look::Mark;
 use super::{Collector, History};
 use crate::error::{Error, Result};
-use crate::git::{Oid, Repository};
+use crate::git::{Oid, Repository, Tip};
 use crate::record::{Columns, Digest, Record};
 use crate::store::removal::{self, Removals};
 use crate::store::spool::Spool;
@@ -32,24 +34,32 @@ pub(super) struct Gathered {
     columns: Columns,
 }
 
+/// One repository with the list of what it holds, of which nothing is read yet.
+#[derive(Debug)]
+pub(super) struct Listing {
+    name: String,
+    repository: Option<Repository>,
+    warnings: Vec<String>,
+    tips: Vec<Tip>,
+    segments: BTreeMap<String, Oid>,
+    removals: Removals,
+}
+
 /// Returns the history of one repository.
 pub fn repository(repository: &Repository) -> History {
-    let mut gathered = Gathered { name: find::name(named_after(repository)), ..Gathered::default() };
-    gathered.read(repository);
-    collect(vec![gathered])
+    collect(vec![Listing::of(repository.clone()).gather()])
 }
 
 /// Returns every record of one repository, each once, and what was skipped in words.
 pub fn records(repository: &Repository) -> (Vec<Record>, Vec<String>) {
-    let (mut warnings, mut damaged, mut records) = (limits(repository), Vec::new(), Vec::new());
-    let segments = listed(repository, &mut warnings);
+    let Listing { mut warnings, segments, removals, .. } = Listing::of(repository.clone());
+    let (mut damaged, mut records) = (Vec::new(), Vec::new());
     let mut take = |one: Vec<Record>| records.extend(one);
     let all: Vec<(&String, Oid)> = segments.iter().map(|(path, blob)| (path, *blob)).collect();
     read_blobs(repository, &all, segment::open, &mut damaged, &mut |_, one| take(one));
     read_work_trees(repository, &segments, segment::open, &mut damaged, &mut take);
     warnings.extend(skipped("segment", &damaged));
     read_spool(repository, &mut warnings, &mut take);
-    let removals = removals(repository);
     let mut seen = HashSet::new();
     records.retain(|record| seen.insert(record.id()) && !removals.purged(record));
     (records, warnings)
@@ -60,18 +70,8 @@ pub fn records(repository: &Repository) -> (Vec<Record>, Vec<String>) {
 /// # Errors
 /// Its references or its spool cannot be read.
 pub fn sources(repository: &Repository) -> Result<usize> {
-    let segments = segments(repository, &mut Vec::new())?;
+    let segments = segments(repository, &repository.tips()?, &mut Vec::new());
     Ok(segments.len() + Spool::new(&repository.private_dir()).list()?.len())
-}
-
-/// Returns what a repository that was found gives; trouble is a warning in it.
-pub(super) fn gather(found: &Found) -> Gathered {
-    let mut gathered = Gathered { name: found.name.clone(), ..Gathered::default() };
-    match Repository::open(&found.path) {
-        Ok(repository) => gathered.read(&repository),
-        Err(error) => gathered.warnings.push(format!("skipped: {error}")),
-    }
-    gathered
 }
 
 /// Returns the history of what was gathered, in that order.
@@ -93,13 +93,79 @@ fn named_after(repository: &Repository) -> &std::path::Path {
     if common.file_name().is_some_and(|name| name == ".git") { common } else { repository.work_dir().unwrap_or(common) }
 }
 
+impl Listing {
+    /// Lists what a repository holds.
+    pub fn of(repository: Repository) -> Self {
+        let name = find::name(named_after(&repository));
+        Self::named(name, repository)
+    }
+
+    /// Lists what a repository holds that was found; trouble is a warning in it.
+    pub fn found(found: Found) -> Self {
+        match Repository::open(&found.path) {
+            Ok(repository) => Self::named(found.name, repository),
+            Err(error) => Self {
+                name: found.name,
+                repository: None,
+                warnings: vec![format!("skipped: {error}")],
+                tips: Vec::new(),
+                segments: BTreeMap::new(),
+                removals: Removals::default(),
+            },
+        }
+    }
+
+    fn named(name: String, repository: Repository) -> Self {
+        let mut warnings: Vec<String> = repository.limits().into_iter().map(str::to_owned).collect();
+        let tips = repository.tips().unwrap_or_else(|error| {
+            warnings.push(format!("its branches were skipped: {error}"));
+            Vec::new()
+        });
+        let segments = segments(&repository, &tips, &mut warnings);
+        let removals = removals_at(&repository, &tips);
+        Self { name, repository: Some(repository), warnings, tips, segments, removals }
+    }
+
+    /// Returns a hash of everything that the records and the facts of this repository depend on; `None` where something
+    /// is skipped, which may have come back the next time.
+    pub fn mark(&self) -> Option<Digest> {
+        let repository = self.repository.as_ref().filter(|_| self.warnings.is_empty())?;
+        let mut mark = Mark::default();
+        mark.part(self.name.as_bytes()).part(repository.common_dir().as_os_str().as_encoded_bytes());
+        mark.part(self.removals.purges().bytes());
+        for tip in &self.tips {
+            mark.part(tip.name.as_bytes()).part(tip.commit.bytes());
+        }
+        for (path, blob) in &self.segments {
+            mark.part(path.as_bytes()).part(blob.bytes());
+        }
+        for folder in work_trees(repository) {
+            // Their names hold the hashes of what is in them.
+            for segment in store::segments(&folder).ok()? {
+                if !self.segments.contains_key(&format!(".meow/{}", segment.place)) {
+                    mark.part(segment.place.as_bytes());
+                }
+            }
+        }
+        mark.part(Spool::new(&repository.private_dir()).fingerprint().ok()?.bytes());
+        Some(mark.digest())
+    }
+
+    /// Reads what was listed.
+    pub fn gather(self) -> Gathered {
+        let Self { name, repository, warnings, segments, removals, .. } = self;
+        let mut gathered = Gathered { name, warnings, ..Gathered::default() };
+        if let Some(repository) = repository {
+            gathered.read(&repository, &segments, &removals);
+        }
+        gathered
+    }
+}
+
 impl Gathered {
-    fn read(&mut self, repository: &Repository) {
-        self.warnings = limits(repository);
-        let segments = listed(repository, &mut self.warnings);
-        let removals = removals(repository);
+    fn read(&mut self, repository: &Repository, segments: &BTreeMap<String, Oid>, removals: &Removals) {
         let (mut collector, mut damaged) = (Collector::default(), Vec::new());
-        let mut known = Known::of(repository, &segments, &removals, &mut collector);
+        let mut known = Known::of(repository, segments, removals, &mut collector);
         match known.root(repository) {
             Ok(root) => self.root = root.and_then(|root| Digest::truncated(root.bytes())),
             Err(error) => self.warnings.push(format!("its first commit is unknown: {error}")),
@@ -122,23 +188,11 @@ impl Gathered {
             collector.add_all(0, columns);
         };
         cut.into_iter().for_each(&mut take);
-        read_work_trees(repository, &segments, segment::columns, &mut damaged, &mut take);
+        read_work_trees(repository, segments, segment::columns, &mut damaged, &mut take);
         self.warnings.extend(skipped("segment", &damaged));
         read_spool(repository, &mut self.warnings, &mut |records| take(Columns::of(&records)));
         self.columns = collector.into_columns();
     }
-}
-
-fn limits(repository: &Repository) -> Vec<String> {
-    repository.limits().into_iter().map(str::to_owned).collect()
-}
-
-/// Returns the segments of the branches; trouble is a warning.
-fn listed(repository: &Repository, warnings: &mut Vec<String>) -> BTreeMap<String, Oid> {
-    segments(repository, warnings).unwrap_or_else(|error| {
-        warnings.push(format!("its branches were skipped: {error}"));
-        BTreeMap::new()
-    })
 }
 
 /// Opens segments from the object database, several at a time, and hands them to `take` in their order.
@@ -177,6 +231,13 @@ fn read_blobs<T: Send>(
     }
 }
 
+/// Returns meow's folders in the work trees; none that is a link.
+fn work_trees(repository: &Repository) -> Vec<PathBuf> {
+    let worktrees = repository.worktrees().unwrap_or_default();
+    let folders = worktrees.iter().filter_map(|worktree| Some(worktree.work_dir()?.join(".meow")));
+    folders.filter(|folder| !folder.is_symlink()).collect()
+}
+
 /// Opens segments that lie in a work tree and in no commit yet.
 fn read_work_trees<T>(
     repository: &Repository,
@@ -185,9 +246,7 @@ fn read_work_trees<T>(
     damaged: &mut Vec<Error>,
     take: &mut dyn FnMut(T),
 ) {
-    let worktrees = repository.worktrees().unwrap_or_default();
-    let folders = worktrees.iter().filter_map(|worktree| Some(worktree.work_dir()?.join(".meow")));
-    for folder in folders.filter(|folder| !folder.is_symlink()) {
+    for folder in work_trees(repository) {
         match store::segments(&folder) {
             Ok(segments) => {
                 let new = segments.iter().filter(|segment| !known.contains_key(&format!(".meow/{}", segment.place)));
@@ -215,12 +274,12 @@ fn read_spool(repository: &Repository, warnings: &mut Vec<String>, take: &mut dy
 }
 
 /// Returns the segments that any tip holds, by path; the same path with another content keeps the first in order of tips.
-fn segments(repository: &Repository, warnings: &mut Vec<String>) -> Result<BTreeMap<String, Oid>> {
+fn segments(repository: &Repository, tips: &[Tip], warnings: &mut Vec<String>) -> BTreeMap<String, Oid> {
     let mut found = BTreeMap::new();
     let mut seen_commits = HashSet::new();
     let mut seen_trees = HashSet::new();
     let mut seen_blobs = HashSet::new();
-    for tip in repository.tips()? {
+    for tip in tips {
         if !seen_commits.insert(tip.commit) {
             continue;
         }
@@ -246,14 +305,18 @@ fn segments(repository: &Repository, warnings: &mut Vec<String>) -> Result<BTree
             warnings.push(format!("{} was skipped: {error}", tip.name));
         }
     }
-    Ok(found)
+    found
 }
 
 /// Returns what was taken out on purpose, as any tip or work tree says.
 pub fn removals(repository: &Repository) -> Removals {
+    removals_at(repository, &repository.tips().unwrap_or_default())
+}
+
+fn removals_at(repository: &Repository, tips: &[Tip]) -> Removals {
     let mut removals = Removals::default();
     let (mut seen_trees, mut seen_blobs) = (HashSet::new(), HashSet::new());
-    for tip in repository.tips().unwrap_or_default() {
+    for tip in tips {
         let tree = repository.tree_at(tip.commit, ACTIONS).ok().flatten().filter(|tree| seen_trees.insert(*tree));
         let entries = tree.and_then(|tree| repository.entries(tree).ok()).unwrap_or_default();
         for entry in entries.into_iter().filter(|entry| !entry.folder && seen_blobs.insert(entry.id)) {
@@ -263,11 +326,8 @@ pub fn removals(repository: &Repository) -> Removals {
             }
         }
     }
-    for worktree in repository.worktrees().unwrap_or_default() {
-        let meow = worktree.work_dir().map(|top| top.join(".meow")).filter(|folder| !folder.is_symlink());
-        for text in meow.iter().flat_map(|meow| store::texts(meow, removal::ACTIONS)) {
-            removals.add(text.as_bytes());
-        }
+    for text in work_trees(repository).iter().flat_map(|meow| store::texts(meow, removal::ACTIONS)) {
+        removals.add(text.as_bytes());
     }
     removals
 }

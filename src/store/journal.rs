@@ -22,7 +22,7 @@ pub(super) const EXTENSION: &str = "journal";
 pub(super) const BEGINNING: &str = ".beginning-";
 
 /// A larger journal is refused unread.
-const MAX_BYTES: usize = 256 << 20;
+pub(super) const MAX_BYTES: usize = 256 << 20;
 
 /// One line: 16 hex digits of the BLAKE3 hash of the rest, a space, and this as JSON.
 #[derive(Deserialize)]

@@ -13,7 +13,7 @@ use super::files;
 use super::journal::{self, Journal, JournalContent, State};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::record::{Execution, ExecutionId, Record};
+use crate::record::{Digest, Execution, ExecutionId, Record};
 
 /// A journal is begun within milliseconds; one that is still unfinished after this time has no process any more.
 const LEFT_OVER: Duration = Duration::from_mins(1);
@@ -101,6 +101,20 @@ impl Spool {
         Ok((records, troubles))
     }
 
+    /// Returns a hash of all journals and of whether their executions have ended.
+    ///
+    /// # Errors
+    /// The folder or a journal cannot be read.
+    pub fn fingerprint(&self) -> Result<Digest> {
+        let mut bytes = Vec::new();
+        for spooled in self.list()? {
+            let content = spooled.read()?;
+            bytes.extend(format!("{} {:?} ", spooled.path.display(), content.state).into_bytes());
+            bytes.extend(Digest::of(&files::read_capped(&spooled.path, journal::MAX_BYTES)?).bytes());
+        }
+        Ok(Digest::of(&bytes))
+    }
+
     /// Returns this clone's writer id, drawn at the first call: 12 hex digits that say nothing of host or user.
     ///
     /// # Errors
@@ -109,7 +123,7 @@ impl Spool {
         self.no_link(&["writer"])?;
         let path = self.private.join("writer");
         if !path.exists() {
-            let random = crate::record::Digest::from_bytes(clock.random()?).to_string();
+            let random = Digest::from_bytes(clock.random()?).to_string();
             files::write_new(&path, format!("{}\n", &random[..12]).as_bytes())?;
         }
         let text = files::read_capped(&path, 64)?;

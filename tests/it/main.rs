@@ -29,6 +29,7 @@ mod init;
 mod insight;
 mod json;
 mod keeping;
+mod kept;
 mod kill;
 mod known;
 mod landing;
