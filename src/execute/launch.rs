@@ -25,9 +25,12 @@ const USUAL_PATH: &str = "/bin:/usr/bin";
 /// How long it is trusted where a program was found: less than it takes to put another one in its place and use it.
 const MOMENT: Duration = Duration::from_millis(10);
 
+/// The variables that every command is given by [`Launcher::launch`]: what meow itself was started with does not reach it.
+pub(super) const GIVEN: [&str; 4] = ["MEOW_EXECUTION", "MEOW_STEP", "MEOW_ATTEMPT", "MEOW_METRICS"];
+
 /// What every command of an execution is started with.
 pub(super) struct Launcher {
-    /// `NAME=value`, with the length of the name.
+    /// `NAME=value`, with the length of the name; without those that every command is given anew.
     environment: Vec<(CString, usize)>,
     search: OsString,
     directory: CString,
@@ -45,7 +48,8 @@ impl Launcher {
     /// # Errors
     /// A name cannot be passed on, or `/dev/null` cannot be opened.
     pub(super) fn new(folder: &Path, variables: &[(OsString, OsString)]) -> io::Result<Self> {
-        let environment = variables.iter().map(|(name, value)| Ok((setting(name, value)?, name.len())));
+        let kept = variables.iter().filter(|(name, _)| !GIVEN.iter().any(|given| name == given));
+        let environment = kept.map(|(name, value)| Ok((setting(name, value)?, name.len())));
         let search = variables.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
         Ok(Self {
             environment: environment.collect::<io::Result<_>>()?,
@@ -108,8 +112,9 @@ impl Launcher {
         let args: Vec<&CStr> = words.iter().map(CString::as_c_str).collect();
         let added = more.iter().map(|(name, value)| setting(name.as_ref(), value.as_ref()));
         let added: Vec<CString> = added.collect::<io::Result<_>>()?;
-        let changed =
-            |set: &CStr, length: usize| more.iter().any(|(name, _)| name.as_bytes() == &set.to_bytes()[..length]);
+        let names: Vec<&[u8]> =
+            more.iter().map(|(name, _)| *name).filter(|name| !GIVEN.contains(name)).map(str::as_bytes).collect();
+        let changed = |set: &CStr, length: usize| names.contains(&&set.to_bytes()[..length]);
         let kept = self.environment.iter().filter(|(set, length)| !changed(set, *length)).map(|(set, _)| set);
         let env: Vec<&CStr> = kept.chain(&added).map(CString::as_c_str).collect();
         let spawn = Spawn { program: &program, args: &args, env: &env };

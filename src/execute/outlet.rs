@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write, pipe};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -119,11 +120,11 @@ impl Outlet {
     /// Moves what waits in the pipe to the log.
     fn pour(&self, lost: &dyn Fn(&io::Error)) {
         let mut page = lock(&self.page);
-        let mut bytes = [0; CHUNK];
+        let mut bytes = [MaybeUninit::<u8>::uninit(); CHUNK];
         for _ in 0..MOST / CHUNK {
-            match rustix::io::read(&self.reader, &mut bytes) {
-                Ok(0) => return,
-                Ok(length) => page.write(&bytes[..length]).unwrap_or_else(|error| lost(&error)),
+            match rustix::io::read(&self.reader, &mut bytes[..]) {
+                Ok(([], _)) => return,
+                Ok((found, _)) => page.write(found).unwrap_or_else(|error| lost(&error)),
                 Err(Errno::INTR) => {}
                 // Nothing more waits.
                 Err(_) => return,

@@ -28,7 +28,7 @@ macro_rules! twelve_bytes {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(std::str::from_utf8(&hex(&self.0)).unwrap_or_default())
             }
         }
 
@@ -84,6 +84,18 @@ twelve_bytes! {
 twelve_bytes! {
     /// The first 12 bytes of a hash: a commit, a tree, a patch, a command's text.
     Digest
+}
+
+/// Returns the hex digits of an id: many are written between one step and the next, and formatting digit by digit takes a
+/// microsecond.
+fn hex(bytes: &[u8; 12]) -> [u8; 24] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 24];
+    for (two, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        two[0] = DIGITS[usize::from(byte >> 4)];
+        two[1] = DIGITS[usize::from(byte & 15)];
+    }
+    text
 }
 
 impl Digest {

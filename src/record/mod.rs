@@ -77,7 +77,8 @@ pub struct Source {
     pub branch: Option<String>,
 }
 
-/// The facts of one try at one step.
+/// The facts of one try at one step. Written as text, what is unknown is left out: a journal's lines are written between
+/// one step and the next.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     /// The step's id.
@@ -86,54 +87,67 @@ pub struct Attempt {
     pub attempt: u32,
     /// When everything it needs had passed (for a retry: when the wait before it was over), in milliseconds since the
     /// execution began.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ready_ms: Option<u64>,
     /// When it started, in milliseconds since the execution began.
     pub started_ms: u64,
     /// How long it ran, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<f64>,
     /// How it ended.
     pub outcome: Outcome,
     /// Its exit code, where it exited.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     /// The signal that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
     /// Whether meow stopped it for running too long.
     pub timed_out: bool,
     /// Processor time in user mode, with reaped children, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_ms: Option<u64>,
     /// Processor time in the kernel, with reaped children, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub system_ms: Option<u64>,
     /// Largest resident set of any of its processes, in bytes; absent where that is not above meow's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
     /// Bytes it read from storage and pipes (`rchar`), with reaped children.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub read_bytes: Option<u64>,
     /// Bytes it wrote (`wchar`), with reaped children.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub written_bytes: Option<u64>,
     /// The slot it ran in, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub slot: Option<u32>,
     /// Ids of the steps it waited for.
     pub needs: Vec<String>,
     /// Hash of the step's command text before variables are filled in.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<Digest>,
     /// Keyed hash of the command and the step's environment with the values of variables filled in; absent where that
     /// adds nothing to `command`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filled: Option<Digest>,
     /// The fingerprint of its error, where it failed with one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Digest>,
     /// How its step's `undo` command ended, where that ran afterwards.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undone: Option<Outcome>,
     /// Bytes of its inputs, known at the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs_bytes: Option<u64>,
     /// Keyed hash of the files that its step's declared inputs named at its start: their paths and contents.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Digest>,
     /// What was predicted for it at its start.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub predicted: Option<Predicted>,
     /// Named numbers measured by or for it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,
 }
 

@@ -13,6 +13,7 @@ use rustix::process::Signal;
 
 use super::{Drive, End, Running, State, confine};
 use crate::execute::event::{BUG, Ending, Event, Usage};
+use crate::execute::launch::GIVEN;
 use crate::execute::log;
 use crate::execute::metrics;
 use crate::execute::outlet::Outlet;
@@ -184,11 +185,9 @@ impl Drive<'_> {
         let launcher = self.launcher.as_ref().map_err(Clone::clone)?;
         let place = exit.place.as_ref().map_err(Clone::clone)?;
         let mut env: Vec<(&str, &str)> = step.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        env.push(("MEOW_EXECUTION", &self.options.execution));
-        env.push(("MEOW_STEP", step.id.as_str()));
-        env.push(("MEOW_ATTEMPT", attempt));
         let metrics = metrics::path(&self.options.logs, &step.id, attempt);
-        env.extend(metrics.to_str().map(|file| ("MEOW_METRICS", file)));
+        let given = [Some(self.options.execution.as_str()), Some(step.id.as_str()), Some(attempt), metrics.to_str()];
+        env.extend(GIVEN.into_iter().zip(given).filter_map(|(name, value)| Some((name, value?))));
         if let (Some(outlets), Some(outlet)) = (&self.outlets, &exit.outlet) {
             outlet.begin(outlets, &step.id, attempt);
         }
