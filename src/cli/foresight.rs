@@ -31,8 +31,11 @@ pub fn hints(project: &Project, workflow: &Workflow, machine: &str, context: &Co
         }
         let mut history = normed(history, project, context);
         scan::touched::touched(repository, &mut history);
-        let knowledge = learnt::knowledge(&history, true, project, context);
-        let hints = knowledge.workflows.get(&workflow.name).map(speak).unwrap_or_default();
+        let hints = {
+            // Gone before the replay needs as much again.
+            let knowledge = learnt::knowledge(&history, true, project, context);
+            knowledge.workflows.get(&workflow.name).map(speak).unwrap_or_default()
+        };
         let (commit, branch) = identity::place(repository, &context.settings);
         let sizes = sizes(project, workflow, context);
         let size = |step: &Step| sizes.get(&step.id).copied().or(step.inputs_bytes).map_or(f64::NAN, whole);

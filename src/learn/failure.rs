@@ -48,6 +48,19 @@ pub struct Failures {
 impl Failures {
     /// Returns the probability that an attempt fails, from attempts observed before.
     pub fn predict(&mut self, known: &Known) -> f64 {
+        let (odds, signs, voices) = self.say(known);
+        if self.started.len() < RUNNING {
+            self.started.insert((known.execution, known.step, known.attempt), (signs, voices));
+        }
+        odds
+    }
+
+    /// The same for an attempt whose end will not be told.
+    pub fn ask(&self, known: &Known) -> f64 {
+        self.say(known).0
+    }
+
+    fn say(&self, known: &Known) -> (f64, Signs, [f64; VOICES]) {
         let signs = self.summaries.signs(known);
         let key = (known.repository, known.workflow);
         let [fast, middle, branch] = signs.rates;
@@ -65,10 +78,7 @@ impl Failures {
             weights[VOICES - 1] = 0.0;
         }
         let sum: f64 = voices.iter().zip(weights).map(|(voice, weight)| voice * weight).sum();
-        if self.started.len() < RUNNING {
-            self.started.insert((known.execution, known.step, known.attempt), (signs, voices));
-        }
-        (sum / weights.iter().sum::<f64>()).clamp(BOUNDS.0, BOUNDS.1)
+        ((sum / weights.iter().sum::<f64>()).clamp(BOUNDS.0, BOUNDS.1), signs, voices)
     }
 
     /// Learns how an attempt ended; cancelled ones teach nothing.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::beta::odds_around;
 use super::order::order;
 use super::predictor::Forecaster;
-use super::replay::{Came, Known, Trace};
+use super::replay::{Came, Known, Predicted, Predictor, Trace};
 use super::spread::median;
 use super::touch::Touches;
 use crate::plan::{Interval, Odds};
@@ -106,7 +106,7 @@ pub fn foresee(history: &History, coming: &Coming) -> Foresight {
         let known = at_start(&mut trace, step, *inputs_bytes);
         trace.attempts.push((known, Came { duration_ms: f64::NAN, outcome: Outcome::Cancelled }));
     }
-    let said = trace.replay(&mut Forecaster::default());
+    let said = trace.replay(&mut Asked { forecaster: Forecaster::default(), execution });
     let asked = trace.attempts[lived..].iter().zip(&said[lived..]);
     let steps = asked.map(|((known, _), said)| {
         let n = tried.get(&known.step).copied().unwrap_or(0);
@@ -114,6 +114,24 @@ pub fn foresee(history: &History, coming: &Coming) -> Foresight {
         Foreseen { n, duration_ms: said.duration_ms, failure, cpus: busy.get(&known.step).and_then(|all| median(all)) }
     });
     Foresight { steps: steps.collect(), order: order(&trace, &said, workflow) }
+}
+
+/// Predicts, and keeps nothing of what it is only asked about: the attempts of the coming execution.
+struct Asked {
+    forecaster: Forecaster,
+    execution: u32,
+}
+
+impl Predictor for Asked {
+    fn predict(&mut self, known: &Known) -> Predicted {
+        if known.execution == self.execution { self.forecaster.ask(known) } else { self.forecaster.predict(known) }
+    }
+
+    fn observe(&mut self, known: &Known, came: &Came, said: &Predicted) {
+        if known.execution != self.execution {
+            self.forecaster.observe(known, came, said);
+        }
+    }
 }
 
 /// Returns how many processors each step of a workflow kept busy in its latest attempts that passed.

@@ -50,6 +50,8 @@ impl<T: Default> Own<T> {
         let machine = machine?;
         let place = self.known.iter().position(|(name, ..)| *name == machine).or_else(|| {
             (self.known.len() < OWN_MOST).then(|| {
+                // Most steps know one machine, and there are many steps.
+                self.known.reserve_exact(usize::from(self.known.is_empty()));
                 self.known.push((machine, Offset::default(), T::default()));
                 self.known.len() - 1
             })

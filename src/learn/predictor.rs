@@ -59,7 +59,8 @@ impl Default for Constants {
 #[derive(Debug, Clone)]
 pub struct Forecaster {
     manner: Manner,
-    series: HashMap<(u32, Name, Name), Series>,
+    /// Boxed, since they are large and a map keeps room for twice as many as it holds.
+    series: HashMap<(u32, Name, Name), Box<Series>>,
     machines: Machines,
     kin: Kin,
     voices: Pooled<VOICES>,
@@ -159,6 +160,12 @@ impl Forecaster {
             failures: None,
             running: HashMap::new(),
         }
+    }
+
+    /// Returns what is likely to come out of an attempt whose end will not be told.
+    pub(crate) fn ask(&self, known: &Known) -> Predicted {
+        let failure = self.failures.as_ref().map(|failures| failures.ask(known));
+        Predicted { duration_ms: self.duration(known), failure }
     }
 
     /// Returns how long an attempt will run where it passes; `None` where neither its step nor one like it ever passed.

@@ -37,6 +37,12 @@ impl Window {
 
     /// Takes over the samples of another window.
     pub fn merge(&mut self, other: Self) {
+        if self.samples.is_empty() {
+            self.samples = other.samples;
+            self.trim();
+            // Most of many steps' windows hold a sample or two.
+            return self.samples.shrink_to_fit();
+        }
         self.samples.extend(other.samples);
         self.trim();
     }

@@ -146,8 +146,11 @@ impl Definition {
     pub fn fill(&self, given: &BTreeMap<String, String>) -> Result<Workflow> {
         let values = variables::values(&self.name, &self.variables, given)?;
         let mut filler = Filler::new(&values);
-        let steps =
-            self.drafts.iter().map(|draft| step(&mut filler, draft, &self.confinement)).collect::<Result<_>>()?;
+        // Of a known size: of many steps, collecting what may fail takes twice the memory.
+        let mut steps = Vec::with_capacity(self.drafts.len());
+        for draft in &self.drafts {
+            steps.push(step(&mut filler, draft, &self.confinement)?);
+        }
         let recorded = |(name, value): (&String, &String)| {
             self.variables.get(name).is_some_and(|variable| variable.record).then(|| (name.clone(), value.clone()))
         };
