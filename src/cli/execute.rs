@@ -5,6 +5,7 @@ mod progress;
 mod recognise;
 mod recording;
 mod resume;
+mod stream;
 mod summary;
 mod suspects;
 mod tidy;
@@ -32,6 +33,7 @@ use progress::Progress;
 pub(super) use progress::left;
 use recording::{Looking, Recording, Request};
 use resume::Resume;
+use stream::Stream;
 use summary::Summary;
 
 /// What a stopped step gets to end by itself.
@@ -171,6 +173,16 @@ fn not_run(name: &str, context: &Context, why: &Error) -> Error {
     Error::request(what).hint(why.hint_text().unwrap_or("`meow trust --show` shows more"))
 }
 
+/// One execution that was asked for, with the id it has from now on.
+struct Run<'a> {
+    args: &'a Args,
+    context: &'a Context,
+    project: &'a Project,
+    workflow: &'a Workflow,
+    plan: &'a Plan,
+    id: ExecutionId,
+}
+
 fn perform(
     args: &Args,
     context: &Context,
@@ -183,51 +195,20 @@ fn perform(
     let name = args.workflow.as_deref().unwrap_or(&context.settings.workflow);
     let sandbox = sandbox::prepare(name, project, plan, context)?;
     let id = ExecutionId::from_bytes(context.settings.clock.random()?);
-    let repository = project.repository.as_ref();
-    if repository.is_none() {
-        terminal.say("not in a git repository: nothing is remembered (`git init` changes that)");
-    }
-    if !context.settings.record {
-        terminal.detail("not recorded: the setting `record` is false");
-    }
-    let repository = repository.filter(|_| context.settings.record);
-    let left_out = |step: &PlannedStep| step.skip == Some(Skip::NotSelected);
-    let whole = !plan.steps.iter().any(left_out) && plan.passed.is_empty();
-    let trigger = if whole { &context.settings.trigger } else { PARTIAL };
-    let request = Request { id, trigger, resumes: resume.map(|resume| resume.id), keep_going: args.keep_going };
-    let mut recording = repository
-        .zip(looking)
-        .and_then(|(repository, state)| Recording::start(repository, state, workflow, plan, &request, context));
+    let run = Run { args, context, project, workflow, plan, id };
+    let repository = run.remembered_in();
+    let mut recording = run.recording(repository.zip(looking), resume);
     // Not before its own journal says that it goes on with the other: a third one would find that still to be resumed.
     resume.inspect(|resume| resume.end_survivors(project, context));
     // A folder that takes no journal takes no output either, and a step that cannot write fails.
     let (logs, temporary) = logs(repository.filter(|_| recording.is_some()), id)?;
     terminal.say(&forecast::line(plan));
-    if let Some(risky) = forecast::risky(plan) {
-        terminal.say(&risky);
-    }
+    forecast::risky(plan).inspect(|risky| terminal.say(risky));
     let stop = Stop::default();
     stop.on_signals().map_err(|error| Error::new(Kind::Bug, "no signal handlers").cause(error))?;
+    let redactor = Arc::new(run.redactor());
+    let options = Options { sandbox, ..run.options(repository, &logs, &redactor) };
     let mut progress = Progress::new(plan, terminal, args.keep_going, args.manual);
-    let typed = args.variables.iter().map(|(name, value)| (name, value));
-    let known = known(&context.settings, plan.steps.iter().flat_map(|step| &step.step.env).chain(typed));
-    let redactor = Arc::new(redaction::Lazy::new(known));
-    let root = project.root.to_string_lossy();
-    let options = Options {
-        execution: id.to_string(),
-        directory: project.root.clone(),
-        environment: context.settings.environment.clone(),
-        logs: logs.clone(),
-        keep_going: args.keep_going,
-        undo: args.undo || workflow.undo,
-        grace: GRACE,
-        sandbox,
-        sandbox_floor: sandbox::floor(context),
-        shared: shared(args, context, plan),
-        inputs: repository.and_then(|_| identity::inputs(project, context)),
-        recognise: repository.map(|repository| recognise::recogniser(repository, &root, Arc::clone(&redactor))),
-        ask: args.manual.then(|| Arc::new(ask) as _),
-    };
     let mut summary = Summary::new(plan, id);
     let mut stream = args.events.is_some().then(|| Stream::new(terminal, plan, id));
     let mut keep = |events: &[Event]| {
@@ -253,29 +234,90 @@ fn perform(
     if let Some(repository) = repository {
         tidy::logs(repository, id, context);
     }
-    let shown = match (args.json, args.events) {
-        (true, _) => terminal.result(&summary.json()),
-        (_, Some(_)) => {
-            terminal.say(summary.text(&logs, &redactor).trim_end());
-            Ok(())
-        }
-        _ => terminal.result(&summary.text(&logs, &redactor)),
-    };
-    // A reader that went away takes nothing from the outcome.
-    if let Err(error) = shown {
-        terminal.detail(&error.to_string());
-    }
+    run.show(&summary, &logs, &redactor);
     if outcome == ExecutionOutcome::Passed && temporary {
         // What stays in the temporary folder is what a person may have to look into.
         let _ = std::fs::remove_dir_all(&logs);
     }
-    let code = match outcome {
-        _ if summary.is_bug() => Error::new(Kind::Bug, BUG).exit_code(),
-        ExecutionOutcome::Passed => 0,
-        ExecutionOutcome::Failed if args.exit_code => summary.failed_code().unwrap_or(1),
-        ExecutionOutcome::Failed | ExecutionOutcome::Cancelled => 1,
-    };
-    Ok((outcome, code))
+    Ok((outcome, run.code(outcome, &summary)))
+}
+
+impl Run<'_> {
+    /// Returns the repository that shall remember it; says why where none does.
+    fn remembered_in(&self) -> Option<&Repository> {
+        let (repository, terminal) = (self.project.repository.as_ref(), &self.context.terminal);
+        if repository.is_none() {
+            terminal.say("not in a git repository: nothing is remembered (`git init` changes that)");
+        }
+        if !self.context.settings.record {
+            terminal.detail("not recorded: the setting `record` is false");
+        }
+        repository.filter(|_| self.context.settings.record)
+    }
+
+    /// Begins to remember it, where that is wanted and possible.
+    fn recording(&self, place: Option<(&Repository, Looking)>, resume: Option<&Resume>) -> Option<Recording> {
+        let left_out = |step: &PlannedStep| step.skip == Some(Skip::NotSelected);
+        let whole = !self.plan.steps.iter().any(left_out) && self.plan.passed.is_empty();
+        let trigger = if whole { &self.context.settings.trigger } else { PARTIAL };
+        let resumes = resume.map(|resume| resume.id);
+        let request = Request { id: self.id, trigger, resumes, keep_going: self.args.keep_going };
+        let (repository, state) = place?;
+        Recording::start(repository, state, self.workflow, self.plan, &request, self.context)
+    }
+
+    /// Returns what takes secrets out of text for people.
+    fn redactor(&self) -> redaction::Lazy {
+        let typed = self.args.variables.iter().map(|(name, value)| (name, value));
+        let set = self.plan.steps.iter().flat_map(|step| &step.step.env);
+        redaction::Lazy::new(known(&self.context.settings, set.chain(typed)))
+    }
+
+    /// Returns how it is carried out, with no sandbox.
+    fn options(&self, repository: Option<&Repository>, logs: &Path, redactor: &Arc<redaction::Lazy>) -> Options {
+        let Self { args, context, project, .. } = self;
+        let root = project.root.to_string_lossy();
+        Options {
+            execution: self.id.to_string(),
+            directory: project.root.clone(),
+            environment: context.settings.environment.clone(),
+            logs: logs.to_path_buf(),
+            keep_going: args.keep_going,
+            undo: args.undo || self.workflow.undo,
+            grace: GRACE,
+            sandbox: None,
+            sandbox_floor: sandbox::floor(context),
+            shared: shared(args, context, self.plan),
+            inputs: repository.and_then(|_| identity::inputs(project, context)),
+            recognise: repository.map(|repository| recognise::recogniser(repository, &root, Arc::clone(redactor))),
+            ask: args.manual.then(|| Arc::new(ask) as _),
+        }
+    }
+
+    /// Shows how it went. A reader that went away takes nothing from the outcome.
+    fn show(&self, summary: &Summary, logs: &Path, redactor: &redaction::Lazy) {
+        let terminal = &self.context.terminal;
+        let shown = match (self.args.json, self.args.events) {
+            (true, _) => terminal.result(&summary.json()),
+            (_, Some(_)) => {
+                terminal.say(summary.text(logs, redactor).trim_end());
+                Ok(())
+            }
+            _ => terminal.result(&summary.text(logs, redactor)),
+        };
+        if let Err(error) = shown {
+            terminal.detail(&error.to_string());
+        }
+    }
+
+    fn code(&self, outcome: ExecutionOutcome, summary: &Summary) -> u8 {
+        match outcome {
+            _ if summary.is_bug() => Error::new(Kind::Bug, BUG).exit_code(),
+            ExecutionOutcome::Passed => 0,
+            ExecutionOutcome::Failed if self.args.exit_code => summary.failed_code().unwrap_or(1),
+            ExecutionOutcome::Failed | ExecutionOutcome::Cancelled => 1,
+        }
+    }
 }
 
 /// Returns how executions share this machine. A number of slots that was typed is obeyed, whatever others use; they see it.
@@ -310,38 +352,6 @@ fn logs(repository: Option<&Repository>, id: ExecutionId) -> Result<(PathBuf, bo
         Error::store("no temporary folder for the output of the steps").cause(error).hint("check TMPDIR")
     })?;
     Ok((folder.keep(), true))
-}
-
-/// Writes events to stdout until the reader goes away.
-struct Stream<'a> {
-    terminal: &'a Terminal,
-    open: bool,
-}
-
-impl<'a> Stream<'a> {
-    fn new(terminal: &'a Terminal, plan: &Plan, id: ExecutionId) -> Self {
-        let mut stream = Self { terminal, open: true };
-        stream.line(&serde_json::json!({
-            "event": "execution",
-            "schema_version": 1,
-            "execution": id.to_string(),
-            "workflow": plan.workflow,
-            "slots": plan.slots,
-            "steps": plan.prediction.steps,
-        }));
-        stream
-    }
-
-    fn see(&mut self, event: &Event) {
-        match serde_json::to_value(event) {
-            Ok(value) => self.line(&value),
-            Err(error) => self.terminal.warn(&format!("an event cannot be written: {error}")),
-        }
-    }
-
-    fn line(&mut self, value: &serde_json::Value) {
-        self.open = self.open && self.terminal.result(&inert::json(&value.to_string())).is_ok();
-    }
 }
 
 /// Asks a person on the terminal whether a manual step is done; also when quiet, because it was asked for.
