@@ -322,7 +322,8 @@ fn points(stride: usize) -> (String, Wrong) {
     (table, wrong)
 }
 
-fn strace_is_there() -> bool {
+/// Returns whether calls of the system can be refused here; says so where they cannot.
+pub fn strace_is_there() -> bool {
     let there = Command::new("strace").args(["-f", "-einject=write:error=EIO:when=60000", "true"]).output();
     let there = there.is_ok_and(|output| output.status.success());
     if !there {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::crash::strace_is_there;
+use crate::execute::{alive, wait_for};
 use crate::space::{Said, Space};
 
 /// Writes a workflow of steps that run one after the other.
@@ -108,4 +110,29 @@ fn a_program_that_an_earlier_step_put_there_is_found() {
     );
     let said = execute(&space);
     assert_eq!((said.code, space.has("found")), (0, true), "{said:?}");
+}
+
+/// The standard library holds it for impossible that a thread cannot sleep, and panics: here on the thread of a slot, which
+/// waits for the rest of a group that was asked to end.
+#[test]
+fn a_panic_on_the_thread_of_a_slot_ends_with_70_and_leaves_nothing() {
+    if !strace_is_there() {
+        return;
+    }
+    let space = Space::repository();
+    // Nothing of it sleeps by itself; what was started beside it does not end when asked to.
+    space.write("beside", "trap '' TERM\necho $$ >pid\nexec cat pipe\n");
+    space.write("stubborn", "mkfifo pipe\nsh beside &\nexec cat pipe\n");
+    let step = "[[steps]]\nid = \"stubborn\"\nrun = \"sh stubborn\"\ntimeout = \"300ms\"\n";
+    let after = "[[steps]]\nid = \"after\"\nneeds = [\"stubborn\"]\nrun = \"touch ran\"\n";
+    space.write(".meow/workflows/ci.toml", &format!("formula = \"ci\"\n{step}{after}"));
+    let refuse = "-einject=clock_nanosleep:error=EINVAL";
+    let meow = env!("CARGO_BIN_EXE_meow");
+    let line = ["-k5", "60", "strace", "-f", "-qqq", "-o/dev/null", "-etrace=clock_nanosleep", refuse, meow, "execute"];
+    let said = space.run_in(&space.root(), "timeout", &line);
+    assert_eq!(said.code, 70, "{said:?}");
+    assert!(said.out.contains("stubborn did not start: meow itself failed, which is a bug"), "{said:?}");
+    assert!(said.err.contains("panicked") && !space.has("ran"), "{said:?}");
+    wait_for("the end of what was started beside it", || !alive(&space.read("pid")));
+    assert!(space.meow_ok(&["log"]).contains("stubborn"), "it is remembered");
 }
