@@ -64,15 +64,17 @@ fn gather(repository: &Repository, context: &Context) -> Result<BTreeMap<String,
     let removals = scan::removals(repository);
     let mut files = BTreeMap::new();
     for tip in repository.writers()? {
-        for (path, blob) in repository.blobs_under(tip.commit, DATA_FOLDERS[0])? {
+        let found = repository.blobs_under(tip.commit, DATA_FOLDERS[0]).unwrap_or_else(|error| {
+            context.terminal.warn(&format!("{} is left: {error}", tip.name));
+            Vec::new()
+        });
+        for (path, blob) in found {
             if held.contains(&path) || files.contains_key(&path) {
                 continue;
             }
             let place = push::place(&path).to_owned();
-            let bytes = match repository.blob_size(blob) {
-                Ok(size) if size > segment::MAX_BYTES as u64 => Err(Error::store(format!("{path} is too large"))),
-                _ => repository.blob(blob),
-            };
+            let too_large = || Error::store(format!("{path} is too large"));
+            let bytes = repository.blob_within(blob, segment::MAX_BYTES).and_then(|bytes| bytes.ok_or_else(too_large));
             match bytes.and_then(|bytes| Ok((removals.leave(&place, &bytes)?, bytes))) {
                 Ok((Left::Whole, bytes)) => drop(files.insert(path, bytes)),
                 Ok((Left::Part(place, bytes), _)) => drop(files.insert(format!(".meow/{place}"), bytes)),
@@ -111,9 +113,10 @@ fn delete(repository: &Repository, remote: &str, context: &Context) -> Result<()
     for name in names {
         let Some(here) = repository.reference(&name)? else { continue };
         let theirs = repository.reference(&name.replacen(WRITERS, THEIRS, 1))?;
-        let mut ready = landed(repository, here, tip)?;
+        // What cannot be looked through has not landed.
+        let mut ready = landed(repository, here, tip).unwrap_or(false);
         if let Some(theirs) = theirs {
-            ready = ready && landed(repository, theirs, tip)?;
+            ready = ready && landed(repository, theirs, tip).unwrap_or(false);
             // The lease: a writer that pushed more in the meantime keeps its ref.
             ready = ready && repository.push(remote, None, &name, Lease::Exactly(theirs), may_ask)? == Pushed::Done;
         }

@@ -13,6 +13,7 @@ use crate::record::{ExecutionId, RecordId};
 use crate::report::{self, format::count};
 use crate::store;
 use crate::store::removal::{ACTIONS, Left, Removal, Removals};
+use crate::store::segment;
 use crate::store::spool::Spool;
 
 /// Take one execution out of what is recorded, for good
@@ -103,8 +104,9 @@ type Replaced = BTreeMap<String, Option<(String, Vec<u8>)>>;
 fn replaced(repository: &Repository, commit: Oid, removals: &Removals) -> Result<Replaced> {
     let mut replaced = BTreeMap::new();
     for (path, blob) in repository.blobs_under(commit, DATA_FOLDERS[0])? {
-        // A damaged segment is read by nobody.
-        match removals.leave(push::place(&path), &repository.blob(blob)?) {
+        let Some(bytes) = repository.blob_within(blob, segment::MAX_BYTES)? else { continue };
+        // A damaged segment is read by nobody, and nor is one that is too large.
+        match removals.leave(push::place(&path), &bytes) {
             Ok(Left::Part(place, bytes)) => drop(replaced.insert(path, Some((place, bytes)))),
             Ok(Left::Nothing) => drop(replaced.insert(path, None)),
             Ok(Left::Whole | Left::Newer) | Err(_) => {}
@@ -122,7 +124,8 @@ pub(super) fn newer(path: &str) -> String {
 /// Says which segments of a commit hold what was purged and stay as they are.
 fn say_what_is_newer(repository: &Repository, commit: Oid, removals: &Removals, context: &Context) -> Result<()> {
     for (path, blob) in repository.blobs_under(commit, DATA_FOLDERS[0])? {
-        if let Ok(Left::Newer) = removals.leave(push::place(&path), &repository.blob(blob)?) {
+        let Some(bytes) = repository.blob_within(blob, segment::MAX_BYTES)? else { continue };
+        if let Ok(Left::Newer) = removals.leave(push::place(&path), &bytes) {
             context.terminal.warn(&format!("no longer read, but stays: {}", newer(&path)));
         }
     }
@@ -187,8 +190,10 @@ fn say_what_stays(repository: &Repository, removals: &Removals, context: &Contex
         say_what_is_newer(repository, head, removals, context)?;
     }
     for tip in repository.tips()? {
-        if !replaced(repository, tip.commit, removals)?.is_empty() {
-            holders.push(tip.name);
+        match replaced(repository, tip.commit, removals) {
+            Ok(replaced) if replaced.is_empty() => {}
+            Ok(_) => holders.push(tip.name),
+            Err(error) => context.terminal.warn(&format!("{} may still hold it: {error}", tip.name)),
         }
     }
     if !holders.is_empty() {

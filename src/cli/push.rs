@@ -12,6 +12,7 @@ use crate::git::{DATA_FOLDERS, FileChange, Lease, Oid, Pushed, Repository};
 use crate::report::format::count;
 use crate::scan;
 use crate::store::removal::Left;
+use crate::store::segment;
 use crate::store::spool::Spool;
 
 /// Pushes that are tried before the rest waits for the next call.
@@ -189,7 +190,11 @@ impl Fold<'_> {
             if held.contains(&path) {
                 continue;
             }
-            match removals.leave(place, &self.repository.blob(blob)?) {
+            let Some(bytes) = self.repository.blob_within(blob, segment::MAX_BYTES)? else {
+                self.context.terminal.warn(&format!("left behind: {} is too large", path.escape_debug()));
+                continue;
+            };
+            match removals.leave(place, &bytes) {
                 Ok(Left::Whole) => missing.push((path, Some(blob))),
                 Ok(Left::Part(place, bytes)) => {
                     missing.push((format!(".meow/{place}"), Some(self.repository.write_blob(&bytes)?)));
@@ -243,7 +248,7 @@ pub(super) fn landed(repository: &Repository, held: Oid, branch: Oid) -> Result<
         let place = place(&path);
         let is_there = there.contains(&path)
             || !removals.is_empty()
-                && match removals.leave(place, &repository.blob(blob)?) {
+                && match removals.leave(place, &repository.blob_within(blob, segment::MAX_BYTES)?.unwrap_or_default()) {
                     Ok(Left::Part(place, _)) => there.contains(&format!(".meow/{place}")),
                     Ok(Left::Nothing) => true,
                     Ok(Left::Whole | Left::Newer) | Err(_) => false,

@@ -8,6 +8,10 @@ use crate::error::{Error, Result};
 
 /// Deeper paths are not followed: a tree cannot hold itself, but a hostile one can be deep.
 const LONGEST_PATH: usize = 1_024;
+/// What holds more folders is not read: a few hostile trees that name each other often enough stand for any number.
+const MOST_FOLDERS: usize = 10_000;
+/// What holds more files likewise.
+const MOST_FILES: usize = 1_000_000;
 
 /// One folder or file of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +54,14 @@ impl Repository {
     pub fn blob(&self, id: Oid) -> Result<Vec<u8>> {
         let mut blob = self.inner.find_blob(id.0).map_err(trouble(format!("blob {id} cannot be read")))?;
         Ok(std::mem::take(&mut blob.data))
+    }
+
+    /// Returns a blob's bytes, or `None` where it holds more than so many, as no blob of meow's does.
+    ///
+    /// # Errors
+    /// It is absent (a partial clone), damaged, or no blob.
+    pub fn blob_within(&self, id: Oid, most: usize) -> Result<Option<Vec<u8>>> {
+        if self.blob_size(id)? > most as u64 { Ok(None) } else { self.blob(id).map(Some) }
     }
 
     /// Returns as many handles on this repository as there are processors to read with, each for one thread.
@@ -104,13 +116,20 @@ impl Repository {
     /// Returns the files below `folder` in a commit, with their paths from the top, sorted by path.
     ///
     /// # Errors
-    /// The commit or one of the trees is absent or damaged.
+    /// The commit or one of the trees is absent or damaged, or there are more than 10,000 folders or a million files.
     pub fn blobs_under(&self, commit: Oid, folder: &str) -> Result<Vec<(String, Oid)>> {
         let mut found = Vec::new();
         let mut open: Vec<(String, Oid)> =
             self.tree_at(commit, folder)?.map(|tree| (folder.to_owned(), tree)).into_iter().collect();
+        let (mut folders, mut files) = (0, 0);
         while let Some((at, tree)) = open.pop() {
-            for entry in self.entries(tree)? {
+            let entries = self.entries(tree)?;
+            folders += 1;
+            files += entries.len();
+            if folders > MOST_FOLDERS || files > MOST_FILES {
+                return Err(Error::git(format!("{folder} of commit {commit} holds too many folders or files")));
+            }
+            for entry in entries {
                 let path = format!("{at}/{}", entry.name);
                 if !entry.folder {
                     found.push((path, entry.id));

@@ -1,6 +1,6 @@
 //! References: the tips of branches and writers, the branch at hand, the default branch, the first commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use gix::refs::Category;
 
@@ -90,18 +90,22 @@ impl Repository {
                 }
                 let commit = reference.peel_to_commit().map_err(trouble(wrong()))?;
                 let tree = commit.tree_id().map_err(trouble(wrong()))?;
-                self.notes_under(Oid(tree.detach()), "", &mut notes)?;
+                self.notes_under(Oid(tree.detach()), "", &mut notes, &mut HashSet::new())?;
             }
         }
         Ok(notes)
     }
 
     /// Notes lie under the commit's id, which git cuts into folders of two digits where there are many.
-    fn notes_under(&self, tree: Oid, start: &str, notes: &mut Vec<Note>) -> Result<()> {
+    /// A tree that was seen holds no other commits' notes, whose ids would have to end alike: hostile trees name one often.
+    fn notes_under(&self, tree: Oid, start: &str, notes: &mut Vec<Note>, seen: &mut HashSet<Oid>) -> Result<()> {
+        if !seen.insert(tree) {
+            return Ok(());
+        }
         for entry in self.entries(tree)? {
             let id = format!("{start}{}", entry.name);
             if entry.folder && id.len() < 64 {
-                self.notes_under(entry.id, &id, notes)?;
+                self.notes_under(entry.id, &id, notes, seen)?;
             } else if let (false, Ok(commit)) = (entry.folder, gix::ObjectId::from_hex(id.as_bytes())) {
                 notes.push(Note { commit: Oid(commit), blob: entry.id });
             }

@@ -418,3 +418,52 @@ fn a_hooks_path_that_leads_out_of_the_repository_is_refused() {
     assert_eq!(space.meow(&["hooks", "install"]).code, 3);
     assert!(!outside.exists());
 }
+
+/// Ten trees that hold each other ten times each stand for ten thousand million files.
+#[test]
+fn trees_that_multiply_stop_nobody() {
+    let space = workflow();
+    space.meow_ok(&["-q", "execute", "ci"]);
+    space.meow_ok(&["commit"]);
+    let id = space.meow_ok(&["log", "--json"]);
+    let id: serde_json::Value = serde_json::from_str(&id).expect("JSON");
+    let blob = space.git(&["rev-parse", "HEAD:README"]);
+    let plant = |entries: String| {
+        let mut command = space.command(&space.root(), "git");
+        command.arg("mktree").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("git starts");
+        std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), entries.as_bytes()).expect("written");
+        let output = child.wait_with_output().expect("git ends");
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    };
+    let mut tree = plant(format!("100644 blob {blob}\tx.parquet\n"));
+    for _ in 0..10 {
+        let entries: Vec<String> = (0..10).map(|at| format!("040000 tree {tree}\td{at}\n")).collect();
+        tree = plant(entries.concat());
+    }
+    let notes = tree.clone();
+    for name in ["records", ".meow"] {
+        tree = plant(format!("040000 tree {tree}\t{name}\n"));
+    }
+    let commit = space.git(&["commit-tree", &tree, "-m", "many"]);
+    space.git(&["update-ref", "refs/meow/w/0123456789ab", &commit]);
+    space.git(&["update-ref", "refs/heads/many", &commit]);
+    let commit = space.git(&["commit-tree", &notes, "-m", "many"]);
+    space.git(&["update-ref", "refs/notes/perf-v3", &commit]);
+    let own = id["executions"][0]["id"].as_str().expect("an id").to_owned();
+    for (call, code, said) in [
+        ("status", 0, ""),
+        ("fold", 0, "refs/meow/w/0123456789ab is left"),
+        ("store verify", 3, "too many folders"),
+        ("store size", 3, "too many folders"),
+        ("import git-perf", 0, "0 records"),
+        (&format!("purge {own}"), 0, "refs/heads/many may still hold it"),
+        ("commit", 0, ""),
+    ] {
+        let mut args = vec!["-s", "KILL", "30", env!("CARGO_BIN_EXE_meow")];
+        args.extend(call.split(' '));
+        let ended = space.run_in(&space.root(), "timeout", &args);
+        assert_eq!(ended.code, code, "{call}: {ended:?}");
+        assert!(ended.err.contains(said) || ended.out.contains(said), "{call}: {ended:?}");
+    }
+}

@@ -51,7 +51,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<u8> {
     let Some(head) = repository.head()? else { return Ok(nothing(context)) };
     let (mut gone, mut records) = (Vec::<FileChange>::new(), 0);
     for (path, blob) in repository.blobs_under(head, DATA_FOLDERS[0])? {
-        let bytes = repository.blob(blob)?;
+        let Some(bytes) = repository.blob_within(blob, segment::MAX_BYTES)? else {
+            context.terminal.warn(&format!("stays: segment {} is too large", path.escape_debug()));
+            continue;
+        };
         match removals.leave(push::place(&path), &bytes) {
             Ok(Left::Nothing) => {
                 records += segment::open(&path, &bytes)?.len();

@@ -71,11 +71,8 @@ impl Verified {
             }
         }
         for (path, blob) in seen.into_iter().filter(|(path, _)| is_segment(path)) {
-            let bytes = match repository.blob_size(blob) {
-                Ok(size) if size > segment::MAX_BYTES as u64 => Err(Error::store("it is too large")),
-                Ok(_) => repository.blob(blob),
-                Err(error) => Err(error),
-            };
+            let too_large = || Error::store("it is too large");
+            let bytes = repository.blob_within(blob, segment::MAX_BYTES).and_then(|bytes| bytes.ok_or_else(too_large));
             self.segment(path.clone(), bytes.and_then(|bytes| Ok(segment::open(&path, &bytes)?.len())));
         }
         Ok(())
