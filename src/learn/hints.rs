@@ -16,15 +16,20 @@ const SLOW_SAMPLES: u64 = 20;
 /// Nothing is said to take far too long before this, in milliseconds.
 const SLOW_FLOOR_MS: f64 = 60_000.0;
 
-/// Passed attempts below which no time limit is learnt: with a hundred of which none ran into it, at most 3 in 100 would
-/// (95 %; the rule of three).
-const LIMIT_SAMPLES: u64 = 100;
+/// When an attempt is taken to hang.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LimitRule {
+    /// Passed attempts on the machine class below which no time limit is learnt.
+    pub samples: u64,
+    /// No learnt time limit is below this, in milliseconds.
+    pub floor_ms: f64,
+    /// How many times the longest passed attempt it must take.
+    pub growth: f64,
+}
 
-/// No learnt time limit is below this, in milliseconds: sooner nobody who watches would give a step up either.
-const LIMIT_FLOOR_MS: f64 = 600_000.0;
-
-/// An attempt hangs where it runs an order of magnitude longer than the longest that passed.
-const LIMIT_GROWTH: f64 = 10.0;
+/// With a hundred attempts of which none ran into its limit, at most 3 in 100 would (95 %; the rule of three). Before ten
+/// minutes nobody who watches would give a step up either, and a hang takes an order of magnitude longer than all that passed.
+pub const LIMIT: LimitRule = LimitRule { samples: 100, floor_ms: 600_000.0, growth: 10.0 };
 
 /// Returns what a workflow's pattern says about each of its steps on a machine class.
 ///
@@ -44,7 +49,7 @@ pub fn hints(pattern: &WorkflowPattern, machine: &str) -> Hints {
         let own = pattern.steps.iter().find(|own| own.step == step.step && own.machine.as_deref() == Some(machine));
         if let Some(hint) = steps.get_mut(&StepId(step.step.clone())) {
             // A machine that is new here may be slower than all others.
-            hint.timeout_ms = own.and_then(|own| time_limit_ms(own, step)).map(whole);
+            hint.timeout_ms = own.and_then(|own| time_limit_ms(own, step, &LIMIT)).map(whole);
         }
     }
     let mut hints = Hints { steps, order: None };
@@ -95,16 +100,17 @@ pub fn slow_ms(pattern: &Pattern) -> Option<f64> {
 }
 
 /// Returns the time in milliseconds after which an attempt is taken to hang and is stopped, from what is known of its step
-/// on its machine class (`own`) and on all; `None` below a hundred passed attempts on that class.
+/// on its machine class (`own`) and on all; `None` below the rule's passed attempts on that class.
 ///
-/// Never below ten minutes, ten times the longest passed attempt on any class, and [`slow_ms`]. The three round numbers are
-/// not fitted to any history: they are meant to be far from all that is healthy, since a hang that is stopped late costs
-/// minutes and a healthy step that is stopped costs trust.
-pub fn time_limit_ms(own: &Pattern, all: &Pattern) -> Option<f64> {
-    if own.attempts - own.failed < LIMIT_SAMPLES {
+/// Never below the rule's floor, its growth times the longest passed attempt on any class, and [`slow_ms`]. The three round
+/// numbers of [`LIMIT`] are not fitted to any history: they are meant to be far from all that is healthy, since a hang that
+/// is stopped late costs minutes and a healthy step that is stopped costs trust. Numbers that were chosen on nine histories
+/// and held against the tenth are printed beside them (`cargo bench --bench learning -- limits`).
+pub fn time_limit_ms(own: &Pattern, all: &Pattern, rule: &LimitRule) -> Option<f64> {
+    if own.attempts - own.failed < rule.samples {
         return None;
     }
-    let limit = LIMIT_FLOOR_MS.max(LIMIT_GROWTH * all.longest_ms?).max(slow_ms(all)?);
+    let limit = rule.floor_ms.max(rule.growth * all.longest_ms?).max(slow_ms(all)?);
     limit.is_finite().then_some(limit)
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::hints::{slow_ms, speaks, time_limit_ms};
+use super::hints::{LIMIT, LimitRule, slow_ms, speaks, time_limit_ms};
 use super::patterns::of_durations;
 use super::replay::{Known, Moment, Trace};
 use super::state::Series;
@@ -47,9 +47,26 @@ type Steps = HashMap<(u32, Name, Name, Option<Name>), Series>;
 /// Each attempt meets the limit that a plan made at its start would have given it, by [`slow_ms`] and [`time_limit_ms`], from attempts
 /// that had finished by then. All attempts count, not only the later half.
 pub fn limits(trace: &Trace) -> Option<LimitScores> {
+    let [tried] = limits_by(trace, &[LIMIT]).try_into().ok()?;
+    (tried.scores.watched + tried.scores.passed + tried.scores.not_passed > 0).then_some(tried.scores)
+}
+
+/// What one rule would have done.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tried {
+    /// To attempts of known duration.
+    pub scores: LimitScores,
+    /// How many of these there are, with a limit or without.
+    pub attempts: usize,
+    /// How long all of them would have gone on had they hung, in milliseconds: six hours without a limit.
+    pub hangs_ms: f64,
+    met: Vec<f64>,
+}
+
+/// Returns the same for each of several rules, lived through once.
+pub fn limits_by(trace: &Trace, rules: &[LimitRule]) -> Vec<Tried> {
     let mut steps = Steps::new();
-    let mut scores = LimitScores::default();
-    let mut met: Vec<f64> = Vec::new();
+    let mut tried = vec![Tried::default(); rules.len()];
     for moment in trace.moments() {
         let (Moment::Start(place) | Moment::Finish(place)) = moment;
         let (known, came) = &trace.attempts[place];
@@ -57,24 +74,40 @@ pub fn limits(trace: &Trace) -> Option<LimitScores> {
         if moment == Moment::Finish(place) && passed {
             see(&mut steps, known, came.duration_ms);
         } else if moment == Moment::Start(place) && came.duration_ms.is_finite() {
-            let (slow, limit) = said(&steps, known);
-            if let Some(slow_ms) = slow.filter(|_| passed) {
-                scores.watched += 1;
-                scores.healthy_named += usize::from(came.duration_ms > slow_ms);
-            }
-            if let Some(limit_ms) = limit {
-                scores.meet(passed, came.duration_ms, limit_ms);
-                met.push(limit_ms);
+            let (slow, limits) = said(&steps, known, rules);
+            for (tried, limit) in tried.iter_mut().zip(limits) {
+                tried.see(passed, came.duration_ms, slow, limit);
             }
         }
     }
-    met.sort_by(f64::total_cmp);
-    scores.stops_after_ms = met.get(met.len() / 2).copied().unwrap_or_default();
-    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    if !met.is_empty() {
-        scores.within_six_hours = met.partition_point(|limit| *limit <= SIX_HOURS_MS) as f64 / met.len() as f64;
+    tried.iter_mut().for_each(Tried::end);
+    tried
+}
+
+impl Tried {
+    fn see(&mut self, passed: bool, duration_ms: f64, slow: Option<f64>, limit: Option<f64>) {
+        self.attempts += 1;
+        self.hangs_ms += limit.map_or(SIX_HOURS_MS, |limit| limit.min(SIX_HOURS_MS));
+        if let Some(slow_ms) = slow.filter(|_| passed) {
+            self.scores.watched += 1;
+            self.scores.healthy_named += usize::from(duration_ms > slow_ms);
+        }
+        if let Some(limit_ms) = limit {
+            self.scores.meet(passed, duration_ms, limit_ms);
+            self.met.push(limit_ms);
+        }
     }
-    (scores.watched + scores.passed + scores.not_passed > 0).then_some(scores)
+
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    fn end(&mut self) {
+        let mut met = std::mem::take(&mut self.met);
+        met.sort_by(f64::total_cmp);
+        self.scores.stops_after_ms = met.get(met.len() / 2).copied().unwrap_or_default();
+        if !met.is_empty() {
+            let within = met.partition_point(|limit| *limit <= SIX_HOURS_MS);
+            self.scores.within_six_hours = within as f64 / met.len() as f64;
+        }
+    }
 }
 
 impl LimitScores {
@@ -93,13 +126,13 @@ impl LimitScores {
 }
 
 /// Returns from when on a plan would have called an attempt slow (by its machine class once that speaks, else over all), and
-/// when it would have stopped it. Where a history names no machines, all is one.
-fn said(steps: &Steps, known: &Known) -> (Option<f64>, Option<f64>) {
+/// when it would have stopped it by each rule. Where a history names no machines, all is one.
+fn said(steps: &Steps, known: &Known, rules: &[LimitRule]) -> (Option<f64>, Vec<Option<f64>>) {
     let of = |machine| steps.get(&(known.repository, known.workflow, known.step, machine)).map(of_durations);
-    let Some(all) = of(None) else { return (None, None) };
+    let Some(all) = of(None) else { return (None, vec![None; rules.len()]) };
     let own = known.machine.map_or_else(|| Some(all.clone()), |machine| of(Some(machine)));
     let slow = slow_ms(own.as_ref().filter(|own| speaks(own)).unwrap_or(&all));
-    (slow, own.and_then(|own| time_limit_ms(&own, &all)))
+    (slow, rules.iter().map(|rule| time_limit_ms(own.as_ref()?, &all, rule)).collect())
 }
 
 fn see(steps: &mut Steps, known: &Known, duration_ms: f64) {

@@ -49,7 +49,7 @@ mod window;
 
 pub use foresee::{Coming, Foreseen, Foresight, foresee};
 pub use health::{Health, health};
-pub use hints::{hints, slow_ms, time_limit_ms};
+pub use hints::{LIMIT, LimitRule, hints, slow_ms, time_limit_ms};
 pub use insight::{Insight, insights};
 pub use knowledge::{Flakiness, Knowledge, Pattern, Verdict, WorkflowPattern};
 pub use learnt::{FORMAT, Learnt};

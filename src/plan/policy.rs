@@ -38,6 +38,9 @@ impl Plan {
 
 /// Returns the policy that what is known deserves: learnt durations decide unless their back-test does not show that they
 /// tell the longer of two attempts better than a coin (5 % quantile). Where nothing is known, first come is first served.
+///
+/// Simulating both orders beforehand and taking the better one was tried, by medians and by draws, and left out: it takes 11
+/// to 37 points of the gap that learnt durations close (`cargo bench --bench scheduling -- --guard`).
 pub(super) fn trusted(plan: &Plan) -> Policy {
     let known = plan.steps.iter().any(|step| step.skip.is_none() && step.hint.duration_ms.is_some());
     if known && plan.order_odds.is_none_or(|odds| odds.low > 0.5) { Policy::Learned } else { Policy::Fifo }
