@@ -33,6 +33,7 @@ fn main() -> Outcome<()> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
+        ["nothing"] => Ok(()),
         ["floor", shape, variant] => floor::run(shape.parse()?, variant.parse()?),
         ["--rounds", rounds] => all(rounds.parse()?, None),
         ["--meow", file] => all(7, Some(file)),
@@ -45,8 +46,10 @@ fn all(rounds: usize, meow: Option<&str>) -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let bench = Bench::new(folder.path(), meow.unwrap_or(env!("CARGO_BIN_EXE_meow")))?;
     println!("2 slots, medians of {rounds} rounds in turn, after {BEFORE} remembered executions; ms a step,");
-    println!("own CPU is what the runner itself uses, without its steps\n");
-    println!("{:34} {:>7} {:>8} {:>9} {:>7}", "", "wall", "own CPU", "meow/it", "mean");
+    println!(
+        "own CPU is what the runner itself uses, without its steps; all CPU is meow's with its steps to the peer's\n"
+    );
+    println!("{:34} {:>7} {:>8} {:>9} {:>7} {:>8}", "", "wall", "own CPU", "meow/it", "mean", "all CPU");
     for shape in [Shape::Flat(1000), Shape::Chain(300), Shape::Fan(10, 100)] {
         for variant in [Variant::Plain, Variant::Shell] {
             steps(&bench, shape, variant, rounds)?;
@@ -105,7 +108,8 @@ fn row(name: &str, theirs: &[Run], ours: &[Run], steps: f64) {
     let wall = median(theirs.iter().map(|run| run.wall_ms / steps));
     let own = theirs.iter().map(|run| run.own_cpu_ms / steps).sum::<f64>() / theirs.len() as f64;
     let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
-    println!("  {name:32} {wall:7.3} {own:8.3} {:9.2} {mean:7.2}", median(ratios));
+    let cpu = median(ours.iter().zip(theirs).map(|(ours, theirs)| ours.cpu_ms / theirs.cpu_ms));
+    println!("  {name:32} {wall:7.3} {own:8.3} {:9.2} {mean:7.2} {cpu:8.2}", median(ratios));
 }
 
 /// Measures one step in a repository of 10,000 files against `git status` and the same command.
@@ -124,7 +128,7 @@ fn large_repository(bench: &Bench, rounds: usize) -> Outcome<()> {
     let step = Line::of(&folder, &["true"]);
     let both = || {
         let (one, other) = (bench.run(&status)?, bench.run(&step)?);
-        Ok(Run { wall_ms: one.wall_ms + other.wall_ms, ..one })
+        Ok(Run { wall_ms: one.wall_ms + other.wall_ms, cpu_ms: one.cpu_ms + other.cpu_ms, ..one })
     };
     // The index knows by then what it has seen, and files are in memory.
     for _ in 0..3 {
@@ -133,6 +137,15 @@ fn large_repository(bench: &Bench, rounds: usize) -> Outcome<()> {
     }
     let (ours, theirs) = in_turn(rounds.max(11), || bench.run(&meow), both)?;
     compare("one step, 10,000 files, warm", "git status and the command", &ours, &theirs);
+    // The floor: what the same step costs where there is next to nothing to look at.
+    let empty = bench.repository("empty")?;
+    Shape::Flat(1).write(&empty, Variant::Plain)?;
+    let small = bench.meow(&empty, &["--quiet", "execute", "steps"]);
+    for _ in 0..3 {
+        bench.run(&small)?;
+    }
+    let (ours, theirs) = in_turn(rounds.max(11), || bench.run(&meow), || bench.run(&small))?;
+    compare("the same", "meow on that step in an empty repository", &ours, &theirs);
     Ok(())
 }
 
@@ -141,27 +154,35 @@ fn version(bench: &Bench, rounds: usize) -> Outcome<()> {
     let nothing = Line::of(Path::new("."), &["true"]);
     let (ours, theirs) = in_turn(rounds.max(21), || bench.run(&meow), || bench.run(&nothing))?;
     compare("meow --version", "true", &ours, &theirs);
+    let own = std::env::current_exe()?.display().to_string();
+    let empty = Line::of(Path::new("."), &[&own, "nothing"]);
+    let (ours, theirs) = in_turn(rounds.max(21), || bench.run(&empty), || bench.run(&nothing))?;
+    compare("its floor, a Rust program that does nothing", "true", &ours, &theirs);
     Ok(())
 }
 
 fn compare(what: &str, peer: &str, ours: &[Run], theirs: &[Run]) {
     let ratio = median(ours.iter().zip(theirs).map(|(ours, theirs)| ours.wall_ms / theirs.wall_ms));
+    let cpu = median(ours.iter().zip(theirs).map(|(ours, theirs)| ours.cpu_ms / theirs.cpu_ms));
     let wall = |runs: &[Run]| median(runs.iter().map(|run| run.wall_ms));
-    println!("\n{what}: {:.1} ms, {peer}: {:.1} ms, ratio {ratio:.2}", wall(ours), wall(theirs));
+    let (ours, theirs) = (wall(ours), wall(theirs));
+    println!("\n{what}: {ours:.2} ms, {peer}: {theirs:.2} ms, ratio {ratio:.2}, of CPU {cpu:.2}");
 }
 
 /// Measures how the cost of a step and the memory grow with the number of steps.
 fn growth(bench: &Bench) -> Outcome<()> {
-    println!("\nindependent steps   ms a step   peak memory");
+    println!("\nindependent steps   ms a step   peak memory   the first time   its plan alone");
     for (steps, times) in [(100, 5), (1_000, 3), (10_000, 1)] {
         let folder = bench.repository(&format!("growth-{steps}"))?;
         Shape::Flat(steps).write(&folder, Variant::Plain)?;
         let meow = bench.meow(&folder, &["--quiet", "execute", "steps", "--slots", "2"]);
-        bench.run(&meow)?;
+        let plan = bench.meow(&folder, &["--quiet", "execute", "steps", "--slots", "2", "--dry-run"]);
+        let planned = bench.run(&plan)?.peak_memory_mib;
+        let first = bench.run(&meow)?.peak_memory_mib;
         let runs = (0..times).map(|_| bench.run(&meow)).collect::<Outcome<Vec<Run>>>()?;
         let wall = median(runs.iter().map(|run| run.wall_ms)) / steps as f64;
         let peak = median(runs.iter().map(|run| run.peak_memory_mib));
-        println!("{steps:17} {wall:11.3} {peak:9.1} MiB");
+        println!("{steps:17} {wall:11.3} {peak:9.1} MiB {first:12.1} MiB {planned:10.1} MiB");
     }
     Ok(())
 }

@@ -15,6 +15,8 @@ pub struct Run {
     pub wall_ms: f64,
     /// User and system time without that of the processes it started, to the nearest 10 ms.
     pub own_cpu_ms: f64,
+    /// User and system time with that of the processes it started: what a busy machine does not change much.
+    pub cpu_ms: f64,
     /// The largest that it or one of its processes was.
     pub peak_memory_mib: f64,
 }
@@ -86,11 +88,13 @@ impl Bench {
         let wall_ms = began.elapsed().as_secs_f64() * 1e3;
         // It is a zombie by now, whose own times can still be read.
         let own_cpu_ms = own_cpu_ms(&fs::read_to_string(format!("/proc/{id}/stat"))?).ok_or("no times")?;
-        let (status, peak_kib) = reap(id)?;
+        let (status, used) = reap(id)?;
         if status != 0 {
             return Err(format!("{:?} ended with status {status}", line.words).into());
         }
-        Ok(Run { wall_ms, own_cpu_ms, peak_memory_mib: peak_kib / 1024.0 })
+        let times = [used.ru_utime, used.ru_stime];
+        let cpu_ms = times.iter().map(|time| time.tv_sec as f64 * 1e3 + time.tv_usec as f64 / 1e3).sum();
+        Ok(Run { wall_ms, own_cpu_ms, cpu_ms, peak_memory_mib: used.ru_maxrss as f64 / 1024.0 })
     }
 
     fn start(&self, folder: &Path, program: &str) -> Command {
@@ -135,16 +139,16 @@ fn wait(id: u32) -> Outcome<()> {
     Ok(())
 }
 
-/// Reaps a process; returns its wait status and the largest resident set, in KiB.
-#[expect(unsafe_code, reason = "nothing else tells how large a process was")]
-fn reap(id: u32) -> Outcome<(i32, f64)> {
+/// Reaps a process; returns its wait status and what it used with the processes it waited for.
+#[expect(unsafe_code, reason = "nothing else tells what a process used")]
+fn reap(id: u32) -> Outcome<(i32, libc::rusage)> {
     let mut status = 0;
     // SAFETY: rusage is plain numbers, for which zeros are valid, and both pointers are to live locals.
     let (reaped, used) = unsafe {
         let mut used: libc::rusage = std::mem::zeroed();
         (libc::wait4(id.cast_signed(), &raw mut status, 0, &raw mut used), used)
     };
-    if reaped < 0 { Err(std::io::Error::last_os_error().into()) } else { Ok((status, used.ru_maxrss as f64)) }
+    if reaped < 0 { Err(std::io::Error::last_os_error().into()) } else { Ok((status, used)) }
 }
 
 /// Reads user and system time from a process's `stat` (proc(5), fields 14 and 15), in ticks of 10 ms.
