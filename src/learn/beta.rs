@@ -1,6 +1,12 @@
 //! Probabilities of failures and widths of intervals: the beta distribution, and Student's t through it.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use crate::plan::Odds;
+
+/// So many quantiles are remembered a thread: series of few attempts ask for the same ones again and again.
+const REMEMBERED: usize = 4_096;
 
 /// Returns the odds of something that happened in `happened` of `trials`.
 ///
@@ -51,8 +57,21 @@ pub fn student_tail(t: f64, freedom: f64) -> f64 {
     cumulative(freedom / (freedom + t * t), freedom / 2.0, 0.5) / 2.0
 }
 
-/// Returns the quantile `p` of Beta(a, b): Newton's steps inside a bracket that halves when a step leaves it.
+/// Returns the quantile `p` of Beta(a, b).
 pub fn quantile(p: f64, a: f64, b: f64) -> f64 {
+    thread_local! {
+        static KNOWN: RefCell<HashMap<[u64; 3], f64>> = RefCell::default();
+    }
+    KNOWN.with_borrow_mut(|known| {
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        *known.entry([p, a, b].map(f64::to_bits)).or_insert_with(|| searched(p, a, b))
+    })
+}
+
+/// Returns the same by Newton's steps inside a bracket that halves when a step leaves it.
+fn searched(p: f64, a: f64, b: f64) -> f64 {
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
     let mut x = a / (a + b);
     let scale = ln_beta(a, b);

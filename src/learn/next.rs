@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rayon::prelude::*;
+
 use super::predictor::Forecaster;
 use super::replay::{Came, Known, Trace};
 use super::state::State;
@@ -24,8 +26,9 @@ type Sample = (Moment, (Name, Name), Option<Name>, f64);
 ///
 /// Each workflow is lived through by itself, so that what one more execution teaches costs what its workflow does and not
 /// what the whole history does. Plans, which live through everything, also hear what other workflows say of a machine.
-pub(crate) fn next(state: &State, known: impl Fn(&(String, String)) -> Option<Next>) -> Vec<Next> {
-    state.workflows.keys().map(|key| known(key).unwrap_or_else(|| of_workflow(state, key))).collect()
+pub(crate) fn next(state: &State, known: impl Fn(&(String, String)) -> Option<Next> + Sync) -> Vec<Next> {
+    let keys: Vec<&(String, String)> = state.workflows.keys().collect();
+    keys.into_par_iter().map(|key| known(key).unwrap_or_else(|| of_workflow(state, key))).collect()
 }
 
 fn of_workflow(state: &State, key: &(String, String)) -> Next {

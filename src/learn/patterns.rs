@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::beta::odds;
 use super::memory::allocation;
 use super::next::Next;
@@ -21,10 +23,14 @@ pub(crate) fn knowledge(state: &State, next: &[Next]) -> Knowledge {
     }
     let mut workflows = BTreeMap::new();
     let typical = typical_peaks(state);
-    for (place, ((project, workflow), kept)) in state.workflows.iter().enumerate() {
+    let kept: Vec<_> = state.workflows.iter().zip(next).collect();
+    let patterns: Vec<WorkflowPattern> = kept
+        .into_par_iter()
+        .map(|(((project, _), kept), next)| of_workflow(kept, next, typical[project.as_str()]))
+        .collect();
+    for (((project, workflow), kept), mut pattern) in state.workflows.iter().zip(patterns) {
         let name =
             if projects[workflow.as_str()] == 1 { workflow.clone() } else { format!("{}/{workflow}", kept.repository) };
-        let mut pattern = of_workflow(kept, &next[place], typical[project.as_str()]);
         pattern.workflow.clone_from(workflow);
         pattern.project.clone_from(project);
         // Two projects whose folders have one name: the project's own id tells them apart.
