@@ -69,9 +69,17 @@ pub fn forget(private: &Path) -> Result<()> {
     }
 }
 
-/// Writes these bytes, one part after the other, and the folders above the file; nothing is written through a link in the
+/// Writes these bytes, one part after the other; see [`write_by`].
+fn write(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    write_by(path, |put| parts.iter().try_for_each(|part| put(part)))
+}
+
+/// Writes what `make` puts, piece by piece, and the folders above the file; nothing is written through a link in the
 /// private folder.
-pub(super) fn write(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+pub(super) fn write_by(
+    path: &Path,
+    make: impl FnOnce(&mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>,
+) -> io::Result<()> {
     let above = path.ancestors().skip(1);
     let private = above.clone().position(|folder| folder.ends_with(FOLDER)).map_or(0, |cache| cache + 2);
     if let Some(link) = above.take(private).find(|folder| folder.is_symlink()) {
@@ -79,9 +87,7 @@ pub(super) fn write(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     }
     disk::make_folders(disk::parent(path))?;
     let file = disk::begin(disk::parent(path), ".beginning-")?;
-    for part in parts {
-        disk::write(file.as_file(), part)?;
-    }
+    make(&mut |bytes| disk::write(file.as_file(), bytes))?;
     disk::put(file, path).map(drop)
 }
 

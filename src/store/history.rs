@@ -2,6 +2,7 @@
 //!
 //! A file that is absent, damaged, of another version or not to be written costs time and nothing else.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{cache, files, segment};
@@ -11,7 +12,11 @@ use crate::record::value::Value;
 use crate::record::{Columns, Digest};
 
 /// The version of this file; the segments' own is part of it, and so is meow's, since what is taken from a segment changes.
-const VERSION: u32 = 1;
+///
+/// 2: the hash stands at the end, so that columns are written one by one.
+const VERSION: u32 = 2;
+/// So many bytes are gathered before they are written.
+const PIECE: usize = 1 << 20;
 /// A larger file is neither read nor written, in bytes.
 const MAX_BYTES: usize = 4 << 30;
 
@@ -33,7 +38,7 @@ pub struct Cached {
 pub fn load(private: &Path) -> Option<(Cached, Columns)> {
     let bytes = files::read_capped(&file(private), MAX_BYTES).ok()?;
     let body = bytes.strip_prefix(head().as_slice())?;
-    let (hash, mut body) = body.split_at_checked(32)?;
+    let (mut body, hash) = body.split_last_chunk::<32>()?;
     (blake3::hash(body).as_bytes() == hash).then_some(())?;
     let most = body.len();
     let read = read(&mut body, most)?;
@@ -45,10 +50,15 @@ pub fn load(private: &Path) -> Option<(Cached, Columns)> {
 /// # Errors
 /// It cannot be written.
 pub fn save(private: &Path, read: &Cached, columns: &mut Columns) -> Result<()> {
-    let mut body = Vec::new();
-    write(read, columns, &mut body);
     let path = file(private);
-    cache::written(&path, cache::write(&path, &[&head(), blake3::hash(&body).as_bytes(), &body]))
+    let made = cache::write_by(&path, |put| {
+        put(&head())?;
+        let mut pieces = Pieces { put, gathered: Vec::new(), hasher: blake3::Hasher::new(), trouble: None };
+        write(read, columns, &mut pieces)?;
+        let hash = *pieces.hasher.finalize().as_bytes();
+        (pieces.put)(&hash)
+    });
+    cache::written(&path, made)
 }
 
 fn file(private: &Path) -> PathBuf {
@@ -59,16 +69,35 @@ fn head() -> Vec<u8> {
     format!("meow history {VERSION} {} {}\n", segment::FORMAT, env!("CARGO_PKG_VERSION")).into_bytes()
 }
 
-struct Write<'a>(&'a mut Vec<u8>);
+/// Bytes on their way into the file: never more than one column of them is in memory.
+struct Pieces<'a> {
+    put: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
+    gathered: Vec<u8>,
+    hasher: blake3::Hasher,
+    trouble: Option<io::Error>,
+}
 
-impl EachColumn for Write<'_> {
-    fn column<T: Value>(&mut self, column: &mut Vec<T>) -> Option<()> {
-        T::put(column, self.0);
-        Some(())
+impl Pieces<'_> {
+    fn hand_on(&mut self) -> io::Result<()> {
+        self.hasher.update(&self.gathered);
+        (self.put)(&self.gathered)?;
+        self.gathered.clear();
+        Ok(())
     }
 }
 
-fn write(read: &Cached, columns: &mut Columns, to: &mut Vec<u8>) {
+impl EachColumn for Pieces<'_> {
+    fn column<T: Value>(&mut self, column: &mut Vec<T>) -> Option<()> {
+        T::put(column, &mut self.gathered);
+        if self.gathered.len() < PIECE {
+            return Some(());
+        }
+        self.hand_on().map_err(|error| self.trouble = Some(error)).ok()
+    }
+}
+
+fn write(read: &Cached, columns: &mut Columns, pieces: &mut Pieces) -> io::Result<()> {
+    let to = &mut pieces.gathered;
     number(columns.executions.len(), to);
     number(columns.attempts.len(), to);
     number(read.blobs.len(), to);
@@ -86,7 +115,12 @@ fn write(read: &Cached, columns: &mut Columns, to: &mut Vec<u8>) {
             number(name.0 as usize, to);
         }
     }
-    columns.executions.each(&mut Write(to)).and_then(|()| columns.attempts.each(&mut Write(to)));
+    let all = columns.executions.each(pieces).and_then(|()| columns.attempts.each(pieces));
+    match pieces.trouble.take() {
+        Some(trouble) => Err(trouble),
+        None if all.is_none() => Err(io::Error::other("a column was left out")),
+        None => pieces.hand_on(),
+    }
 }
 
 struct Read<'a, 'b> {
