@@ -264,11 +264,9 @@ fn read_work_trees<T>(
 
 /// Reads the journals of executions that no segment holds yet.
 fn read_spool(repository: &Repository, warnings: &mut Vec<String>, take: &mut dyn FnMut(Vec<Record>)) {
-    match Spool::new(&repository.private_dir()).records() {
-        Ok((records, troubles)) => {
-            take(records);
-            warnings.extend(skipped("journal", &troubles));
-        }
+    // One at a time: of many long executions only one is held besides the columns.
+    match Spool::new(&repository.private_dir()).each(take) {
+        Ok(troubles) => warnings.extend(skipped("journal", &troubles)),
         Err(error) => warnings.push(format!("its spool was skipped: {error}")),
     }
 }

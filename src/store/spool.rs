@@ -83,21 +83,32 @@ impl Spool {
         Ok(found)
     }
 
-    /// Returns the records of every execution that has ended, sealed or not, and what could not be read.
+    /// Hands over the records of every execution that has ended, sealed or not, one execution after the other; returns what
+    /// could not be read.
     ///
     /// # Errors
     /// The spool's folder cannot be read.
-    pub fn records(&self) -> Result<(Vec<Record>, Vec<Error>)> {
-        let (mut records, mut troubles) = (Vec::new(), Vec::new());
+    pub fn each(&self, take: &mut dyn FnMut(Vec<Record>)) -> Result<Vec<Error>> {
+        let mut troubles = Vec::new();
         for spooled in self.list()? {
             match spooled.read() {
-                Ok(content) if content.state != State::Running => records.extend(content.records()),
+                Ok(content) if content.state != State::Running => take(content.records().collect()),
                 Ok(_) => {}
                 // Another process sealed and freed it meanwhile: its segment is read elsewhere.
                 Err(_) if !spooled.path.exists() => {}
                 Err(error) => troubles.push(error),
             }
         }
+        Ok(troubles)
+    }
+
+    /// Returns the same records at once, and what could not be read.
+    ///
+    /// # Errors
+    /// The spool's folder cannot be read.
+    pub fn records(&self) -> Result<(Vec<Record>, Vec<Error>)> {
+        let mut records = Vec::new();
+        let troubles = self.each(&mut |one| records.extend(one))?;
         Ok((records, troubles))
     }
 
