@@ -93,17 +93,24 @@ fn whole(bytes: u64) -> f64 {
     bytes as f64
 }
 
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
+fn rounded_up(bytes: f64) -> u64 {
+    bytes.ceil() as u64
+}
+
 /// Returns the hints with what the replay says of the coming attempts in place of what holds for attempts in general; of a
 /// step that never ran, what it says of the step's series.
 fn foreseen(mut hints: Hints, workflow: &Workflow, foresight: &Foresight) -> Hints {
     for (step, said) in workflow.steps.iter().zip(foresight.steps.chunks(2)) {
         let [own, series] = said else { continue };
-        let Foreseen { duration_ms, failure, cpus, .. } = *if own.n == 0 && series.n > 0 { series } else { own };
+        let Foreseen { duration_ms, failure, cpus, memory_bytes, .. } =
+            *if own.n == 0 && series.n > 0 { series } else { own };
         if duration_ms.is_some() || failure.is_some() || cpus.is_some() {
             let hint = hints.steps.entry(step.id.clone()).or_default();
             hint.duration_ms = duration_ms.or(hint.duration_ms);
             hint.failure = failure.or(hint.failure);
             hint.cpus = cpus;
+            hint.peak_memory_bytes = memory_bytes.map(rounded_up).or(hint.peak_memory_bytes);
         }
     }
     Hints { order: foresight.order, ..hints }

@@ -6,6 +6,7 @@ use super::beta::odds_around;
 use super::order::order;
 use super::predictor::Forecaster;
 use super::replay::{Came, Known, Predicted, Predictor, Trace};
+use super::sized::allocation_at;
 use super::spread::median;
 use super::touch::Touches;
 use crate::plan::{Interval, Odds};
@@ -51,6 +52,8 @@ pub struct Foreseen {
     pub failure: Option<Odds>,
     /// Processors that it keeps busy, as the median of its latest attempts.
     pub cpus: Option<f64>,
+    /// Memory to set aside by the size of its inputs, in bytes; absent where that does not beat the plain rule.
+    pub memory_bytes: Option<f64>,
 }
 
 /// What is foreseen of an execution.
@@ -101,6 +104,7 @@ pub fn foresee(history: &History, coming: &Coming) -> Foresight {
         *tried.entry(known.step).or_default() += u64::from(counts);
     }
     let busy = busy(history, coming.workflow);
+    let (peaks, typical) = peaks(history, coming.workflow);
     let lived = trace.attempts.len();
     for (step, inputs_bytes) in &coming.steps {
         let known = at_start(&mut trace, step, *inputs_bytes);
@@ -111,7 +115,13 @@ pub fn foresee(history: &History, coming: &Coming) -> Foresight {
     let steps = asked.map(|((known, _), said)| {
         let n = tried.get(&known.step).copied().unwrap_or(0);
         let failure = said.failure.filter(|_| n > 0).map(|mean| odds_around(mean, n));
-        Foreseen { n, duration_ms: said.duration_ms, failure, cpus: busy.get(&known.step).and_then(|all| median(all)) }
+        Foreseen {
+            n,
+            duration_ms: said.duration_ms,
+            failure,
+            cpus: busy.get(&known.step).and_then(|all| median(all)),
+            memory_bytes: peaks.get(&known.step).and_then(|all| allocation_at(all, known.inputs_bytes, typical)),
+        }
     });
     Foresight { steps: steps.collect(), order: order(&trace, &said, workflow) }
 }
@@ -152,4 +162,25 @@ fn busy(history: &History, workflow: &str) -> BTreeMap<Name, Vec<f64>> {
         all.iter().rev().take(LATEST).map(|(_, used)| *used).collect()
     };
     busy.into_iter().map(|(step, all)| (step, latest(all))).collect()
+}
+
+/// Returns the sizes of inputs and the peaks of each step of a workflow that has both, oldest first, and the mean of all
+/// peaks, in bytes.
+fn peaks(history: &History, workflow: &str) -> (BTreeMap<Name, Vec<(f64, f64)>>, f64) {
+    let attempts = &history.attempts;
+    let workflow = history.names.find(workflow);
+    let mut peaks: BTreeMap<Name, Vec<(f64, f64)>> = BTreeMap::new();
+    let (mut sum, mut n) = (0.0, 0.0);
+    for row in 0..attempts.len() {
+        let (size, peak) = (attempts.inputs_bytes[row], attempts.peak_memory_bytes[row]);
+        if attempts.outcome[row] == Outcome::Cancelled || !(peak.is_finite() && peak > 0.0) {
+            continue;
+        }
+        (sum, n) = (sum + peak, n + 1.0);
+        let here = history.executions.workflow[attempts.execution[row] as usize];
+        if size > 0.0 && Some(here) == workflow {
+            peaks.entry(attempts.step[row]).or_default().push((size, peak));
+        }
+    }
+    (peaks, sum / f64::max(n, 1.0))
 }

@@ -4,7 +4,7 @@
 ///
 /// A step that runs short is killed or drives the machine to swap, and has to run again; what is set aside for nothing
 /// keeps a neighbour waiting.
-const SHORTAGE: f64 = 24.0;
+pub(super) const SHORTAGE: f64 = 24.0;
 
 /// How far one peak lets another differ, as the scale of a logistic law in the logarithm; it shrinks with √n.
 const WIDTH: f64 = 0.5;

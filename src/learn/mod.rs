@@ -37,6 +37,7 @@ pub mod replay;
 pub mod rules;
 pub mod score;
 mod signs;
+pub mod sized;
 mod spread;
 pub mod state;
 pub(crate) mod statistics;

@@ -139,6 +139,42 @@ fn a_plan_says_what_the_replay_says() {
 }
 
 #[test]
+fn a_plan_sets_memory_aside_by_the_size_of_inputs_where_peaks_follow_it() {
+    let mib = 1_u64 << 20;
+    let foreseen = |follows: bool, size: u64| {
+        let mut records = crate::null::history(&crate::learn::chain(60, 0.1, 0.0, 0.0), &mut Draw::new(3));
+        for (place, record) in (0..).zip(&mut records) {
+            let bytes = (1 + place * 37 % 101) * mib;
+            record.attempt.inputs_bytes = Some(bytes);
+            record.attempt.peak_memory_bytes = Some(if follows { 4 * bytes } else { 200 * mib + place % 7 });
+        }
+        let step = records[0].attempt.step.clone();
+        #[expect(clippy::cast_precision_loss, reason = "a few mebibytes")]
+        let coming = Coming {
+            workflow: "ci",
+            machine: None,
+            commit: None,
+            touched: None,
+            branch: None,
+            now_ms: 0,
+            steps: vec![(&step, (size * mib) as f64), (&step, f64::NAN)],
+        };
+        let [sized, unknown] = meow::learn::foresee(&History::from_records("project", &records), &coming).steps[..]
+        else {
+            panic!("two answers");
+        };
+        assert_eq!(unknown.memory_bytes, None);
+        sized.memory_bytes.map(|bytes| bytes / f64::from(1 << 20))
+    };
+    for size in [10, 80] {
+        let amount = foreseen(true, size).expect("it pays");
+        let needed = 4.0 * f64::from(u32::try_from(size).expect("small"));
+        assert!(amount > needed && amount < 2.0 * needed, "{size}: {amount}");
+        assert_eq!(foreseen(false, size), None, "the plain rule speaks");
+    }
+}
+
+#[test]
 fn a_plan_knows_the_size_of_inputs() {
     let space = Space::repository();
     let step = "inputs = [\"data/**\"]\nrun = \"true\"";

@@ -57,8 +57,8 @@ impl Analysis {
         page.with(Block::Note(vec![words(
             "median and p10 – p90 of passed attempts. fails: odds of a first attempt, 90 % interval. retries: passed of \
              tried. queue: ready but not started, median. critical: share of executions with the step on the \
-             critical path. slack: how much longer it could take, median. cpu: processor time, median. memory: peak, median and \
-             p90; set aside: what plans keep for the next attempt.",
+             critical path. slack: how much longer it could take, median. cpu: processor time, median and p90. memory: peak, median and \
+             p90; set aside: what plans keep for the next attempt, where the size of its inputs does not tell better.",
         )]))
     }
 }
@@ -128,6 +128,7 @@ fn steps(pattern: &WorkflowPattern) -> Table {
         ">critical",
         ">slack",
         ">cpu",
+        ">cpu p90",
         ">memory",
         ">p90",
         ">set aside",
@@ -143,7 +144,7 @@ fn steps(pattern: &WorkflowPattern) -> Table {
     table
 }
 
-fn cells(step: &Pattern) -> [Piece; 14] {
+fn cells(step: &Pattern) -> [Piece; 15] {
     let or_dash = |text: Option<String>| words(text.unwrap_or_else(|| "–".to_owned()));
     let median = |known: &Interval| format::duration(known.p50);
     let spread = |known: &Interval| format!("{} – {}", format::duration(known.p10), format::duration(known.p90));
@@ -159,6 +160,7 @@ fn cells(step: &Pattern) -> [Piece; 14] {
         or_dash(step.critical_share.map(format::percent)),
         or_dash(step.slack_ms.map(format::duration)),
         or_dash(step.cpu_ms.as_ref().map(median)),
+        or_dash(step.cpu_ms.as_ref().map(|cpu| format::duration(cpu.p90))),
         or_dash(step.peak_memory_bytes.as_ref().map(|peak| format::bytes(peak.p50))),
         or_dash(step.peak_memory_bytes.as_ref().map(|peak| format::bytes(peak.p90))),
         or_dash(step.memory_bytes.map(format::bytes)),
