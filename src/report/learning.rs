@@ -142,10 +142,13 @@ pub fn learning_report(
 /// Tasche 1999), so that they add up.
 fn lost(history: &History, from_ms: i64, days: u32) -> Vec<Cause> {
     let started = &history.executions.started_ms;
-    let day = |at: usize| (started[at] - from_ms).div_euclid(DAY_MS);
-    let found: BTreeSet<i64> = (0..started.len()).map(day).collect();
+    let days_of: Vec<i64> = started.iter().map(|started| (started - from_ms).div_euclid(DAY_MS)).collect();
+    let found: BTreeSet<i64> = days_of.iter().copied().collect();
     let of_day = |wanted: &i64| {
-        losses::tally(history, |at| day(at) == *wanted).values().fold([0.0; 6], |sum, tally| {
+        // Executions stand in the order of their start.
+        let first = days_of.partition_point(|day| day < wanted);
+        let last = days_of.partition_point(|day| day <= wanted);
+        losses::tally_between(history, first..last).values().fold([0.0; 6], |sum, tally| {
             let parts = tally.lost.parts();
             std::array::from_fn(|place| sum[place] + parts[place])
         })

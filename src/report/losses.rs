@@ -1,6 +1,7 @@
 //! Where time is lost, over many repositories: failed and stopped work, retries, queueing and waiting, a week.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -205,11 +206,25 @@ pub(super) struct Tally {
 
 /// Returns what the steps came to in the executions that are `wanted`, by repository, workflow and step.
 pub(super) fn tally(history: &History, wanted: impl Fn(usize) -> bool) -> BTreeMap<(u32, Name, Name), Tally> {
+    tally_rows(history, 0..history.attempts.len(), wanted)
+}
+
+/// Returns the same of executions that began one after the other; only their attempts are looked at.
+pub(super) fn tally_between(history: &History, executions: Range<usize>) -> BTreeMap<(u32, Name, Name), Tally> {
+    let before = |end: usize| history.attempts.execution.partition_point(|execution| (*execution as usize) < end);
+    tally_rows(history, before(executions.start)..before(executions.end), |_| true)
+}
+
+fn tally_rows(
+    history: &History,
+    rows: Range<usize>,
+    wanted: impl Fn(usize) -> bool,
+) -> BTreeMap<(u32, Name, Name), Tally> {
     let mut found: BTreeMap<(u32, Name, Name), Tally> = BTreeMap::new();
     let (executions, attempts) = (&history.executions, &history.attempts);
     // The attempt before of the same step in the same execution: attempts are sorted by execution, then start.
     let mut before: HashMap<(u32, Name), usize> = HashMap::new();
-    for index in 0..attempts.len() {
+    for index in rows {
         let place = attempts.execution[index] as usize;
         if !wanted(place) {
             continue;
