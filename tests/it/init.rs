@@ -92,9 +92,13 @@ fn undo_takes_every_trace_away() {
     assert!(space.read(".git/hooks/pre-commit").contains("meow"));
     space.write(".git/meow/spool/main/x.journal", "a journal");
     space.write(".meow/records/month=2026-11/a.parquet", "a segment");
+    let pages = space.home().join(".local/state/meow/cache/pages");
+    fs::create_dir_all(&pages).expect("a folder");
+    fs::write(pages.join("report-1.json"), "a page about this and other places").expect("written");
     let said = space.meow(&["init", "--undo"]);
     assert_eq!(said.code, 0, "{}", said.err);
     assert_eq!(tree(&space.root()), before, "{}", said.out);
+    assert!(!pages.exists());
     for line in [".meow/workflows/ci.toml", ".meow/records", ".git/meow", ".git/hooks/pre-commit"] {
         assert!(said.out.lines().any(|said| said.ends_with(line)), "{line} is not said:\n{}", said.out);
     }

@@ -9,6 +9,7 @@ use crate::cli::project::Project;
 use crate::cli::{hooks, trust};
 use crate::error::{Error, Result};
 use crate::git::DATA_FOLDERS;
+use crate::store;
 
 /// Removes every trace outside history and says each.
 pub fn undo(project: &Project, force: bool, context: &Context) -> Result<u8> {
@@ -21,6 +22,8 @@ pub fn undo(project: &Project, force: bool, context: &Context) -> Result<u8> {
         }
     }
     trust::forget(project, &context.settings)?;
+    // Pages about many places, this one perhaps among them.
+    context.settings.state.as_deref().map_or(Ok(()), store::cache::forget)?;
     let section = agents::take_out(project)?;
     if section {
         context.terminal.result("took meow's section out of AGENTS.md")?;
