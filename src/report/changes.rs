@@ -37,13 +37,28 @@ pub fn p_value(p: f64) -> String {
     if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 
-/// Returns a number with four significant digits.
+/// Returns a number with four significant digits, from ten thousand on in groups of three: `13,020,000`.
 pub fn number(value: f64) -> String {
-    if value != 0.0 && !(1e-4..1e7).contains(&value.abs()) {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    if !(1e-4..1e15).contains(&value.abs()) {
         return format!("{value:.3e}");
     }
-    let digits = if value.abs() >= 1_000.0 { 0 } else { (3 - exponent(value)).max(0) };
-    format!("{value:.0$}", usize::try_from(digits).unwrap_or(0))
+    let digits = 3 - exponent(value);
+    if digits >= 0 {
+        return format!("{value:.0$}", usize::try_from(digits).unwrap_or(0));
+    }
+    let unit = 10_f64.powi(-digits);
+    let whole = format!("{:.0}", (value.abs() / unit).round() * unit);
+    let mut shown = if value < 0.0 { "-".to_owned() } else { String::new() };
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the exponent of a double fits")]
@@ -58,11 +73,16 @@ mod tests {
     #[test]
     fn numbers_keep_four_digits() {
         for (value, shown) in [
-            (0.0, "0.000"),
+            (0.0, "0"),
             (1234.5, "1234"),
+            (9999.7, "10000"),
+            (12_345.6, "12,350"),
+            (-3_270_644.0, "-3,271,000"),
+            (1.302e7, "13,020,000"),
             (12.3456, "12.35"),
             (-0.012_345, "-0.01235"),
-            (2.5e9, "2.500e9"),
+            (2.5e9, "2,500,000,000"),
+            (2.5e20, "2.500e20"),
             (1e-9, "1.000e-9"),
         ] {
             assert_eq!(number(value), shown);

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::plan::{Interval, Plan, PlannedStep, Policy, StepIndex};
 use crate::redact::inert;
-use crate::report::format::{count, duration as time, percent};
+use crate::report::format::{bytes, count, duration as time, percent};
 
 /// From these odds on a step is named as likely to fail, where they rest on so many attempts.
 const RISKY: f64 = 0.1;
@@ -84,6 +84,12 @@ fn step(plan: &Plan, planned: &PlannedStep) -> String {
         let (low, high) = (percent(odds.low), percent(odds.high));
         line.push_str(&format!("  fails {} ({low} to {high}, n = {})", percent(odds.mean), odds.n));
     }
+    if let Some(inputs) = planned.hint.inputs_bytes {
+        line.push_str(&format!("  inputs {}", size(inputs)));
+    }
+    if planned.memory_bytes > 0 {
+        line.push_str(&format!("  memory {}", size(planned.memory_bytes)));
+    }
     if !planned.needs.is_empty() {
         line.push_str(&format!("  after {}", names(plan, &planned.needs, ", ")));
     }
@@ -102,6 +108,11 @@ fn step(plan: &Plan, planned: &PlannedStep) -> String {
         line.push_str(&format!("  locks {}", locks.join(", ")));
     }
     line
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes stay far below 2^53")]
+fn size(amount: u64) -> String {
+    bytes(amount as f64)
 }
 
 /// Returns the plan as JSON.

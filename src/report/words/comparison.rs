@@ -116,7 +116,7 @@ impl Comparison {
 
     fn overview(&self) -> Table {
         let (base, head) = (format!(">{}", self.names.base), format!(">{}", self.names.head));
-        let mut table = Table::new(&["workflow", &base, &head, ">change", ">failed", "shown", ">next run"]);
+        let mut table = Table::new(&["workflow", &base, &head, ">change", ">failed", "shown", ">next"]);
         for flow in &self.workflows {
             let [before, after, ratio, failed, verdict] = cells(&flow.whole);
             let next = words(format::interval(flow.predicted_ms.as_ref()));
