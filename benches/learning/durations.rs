@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use meow::import::jsonl;
 use meow::learn::predictor::Forecaster;
-use meow::learn::replay::Trace;
+use meow::learn::replay::{Predicted, Trace};
 use meow::learn::score::{self, Method};
 use meow::learn::{Learnt, State, learn};
 use meow::record::{Attempt, Execution, ExecutionId, Outcome, Record, Source};
@@ -42,13 +42,21 @@ pub fn table() {
     println!("|---|---|---|---|---|---|---|");
     let mut logs: BTreeMap<&str, f64> = BTreeMap::new();
     for (set, trace, since) in sets() {
-        let ratio = row(set, &trace, since);
-        if since.is_none() {
-            logs.insert(set, ratio.ln());
-        }
+        let said = trace.replay(&mut Forecaster::default());
+        let Some(since) = since else {
+            logs.insert(set, row(set, &trace, &said, None).ln());
+            continue;
+        };
+        // What all starts together is no test of intervals: nothing can be learnt from the mistakes. The rest is one.
+        let before = trace.attempts.partition_point(|(known, _)| known.started_us < since);
+        let cut = score::durations(&trace, &said, None).expect("enough history").since_us;
+        let others = Trace { attempts: trace.attempts[..before].to_vec(), ..trace.clone() };
+        row(&format!("{set}, the other inputs"), &others, &said[..before], Some(cut));
+        row(&format!("{set}, full inputs"), &trace, &said, Some(since));
     }
     if logs.is_empty() {
-        row("generated", &Trace::of(&generated(20_000, 50), &[]), None);
+        let trace = Trace::of(&generated(20_000, 50), &[]);
+        row("generated", &trace, &trace.replay(&mut Forecaster::default()), None);
         return;
     }
     #[expect(clippy::cast_precision_loss, reason = "a few sets")]
@@ -79,16 +87,14 @@ pub fn ratio(trace: &Trace, forecaster: &mut Forecaster) -> f64 {
 }
 
 /// Prints a set's row; returns meow's error over that of the best rule.
-fn row(set: &str, trace: &Trace, since: Option<i64>) -> f64 {
-    let said = trace.replay(&mut Forecaster::default());
-    let scores = score::durations(trace, &said, since).expect("enough history");
+fn row(name: &str, trace: &Trace, said: &[Predicted], since: Option<i64>) -> f64 {
+    let scores = score::durations(trace, said, since).expect("enough history");
     let (meow, rules) = scores.methods.split_last().expect("methods");
     let best = |of: fn(&Method) -> Option<f64>| {
         rules.iter().filter_map(|rule| Some((of(rule)?, rule.name))).min_by(|a, b| a.0.total_cmp(&b.0)).expect("rules")
     };
     let (error, loss) = (best(|method| method.geo_mase), best(|method| method.pinball_p90));
     let (own_error, own_loss) = (meow.geo_mase.expect("errors"), meow.pinball_p90.expect("losses"));
-    let name = if since.is_some() { format!("{set}, full inputs") } else { set.to_owned() };
     println!(
         "| {name} ({} / {}) | {own_error:.3} / {:.3} ({}) | {:.3} | {:.2} % | {:.3} | {:.3} | {own_loss:.3} / {:.3} ({}) |",
         scores.rows,
