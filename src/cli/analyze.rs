@@ -47,7 +47,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         causes::explain(&mut trends, &history.changes);
     }
     let slots = slot_uses(&history, &declared(context)?);
-    let analysis = report::analysis(knowledge, args.workflow.as_deref()).with_slots(slots).with_changes(trends);
+    let analysis = report::analysis(knowledge, args.workflow.as_deref())
+        .with_slots(slots)
+        .with_sizes(learn::by_size(&history))
+        .with_changes(trends);
     if let (Some(workflow), true) = (&args.workflow, analysis.workflows.is_empty()) {
         return Err(Error::request(format!("no execution of workflow `{}` is recorded", workflow.escape_debug()))
             .hint("`meow log` shows what is"));

@@ -3,6 +3,7 @@
 pub(crate) mod again;
 pub mod beta;
 mod bounds;
+mod by_size;
 pub mod causes;
 pub mod change;
 pub mod doubts;
@@ -48,6 +49,7 @@ mod trends;
 pub mod verdicts;
 mod window;
 
+pub use by_size::{BySize, Third, by_size};
 pub use foresee::{Coming, Foreseen, Foresight, foresee};
 pub use health::{Health, health};
 pub use hints::{LIMIT, LimitRule, hints, slow_ms, time_limit_ms};

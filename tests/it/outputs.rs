@@ -180,6 +180,10 @@ fn changed() -> Space {
             attempt.predicted = Some(Predicted { p10_ms: 5e3, p50_ms: 6e3, p90_ms: 7e3, failure: 0.1 });
             let factor = if at > 60 && place > 0 { 3.0 } else { 1.0 };
             attempt.duration_ms = attempt.duration_ms.map(|ms| ms * factor);
+            attempt.inputs_bytes = Some(1_000 * at);
+            if place > 0 {
+                (attempt.user_ms, attempt.system_ms, attempt.peak_memory_bytes) = (Some(3), Some(1), Some(5_000 * at));
+            }
         }
     });
     remembers("changed", &records)

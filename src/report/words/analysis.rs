@@ -1,7 +1,7 @@
 //! The page of patterns in words.
 
 use crate::learn::insight::SlotUse;
-use crate::learn::{Edge, Flakiness, Pattern, Trend, Verdict, WorkflowPattern};
+use crate::learn::{BySize, Edge, Flakiness, Pattern, Trend, Verdict, WorkflowPattern};
 use crate::plan::{Interval, Odds};
 use crate::report::analysis::Analysis;
 use crate::report::document::{Block, Document, Line, Piece, Table, name, strong, words};
@@ -24,6 +24,10 @@ impl Analysis {
                 .with(Block::Table(steps(pattern)));
             for used in self.slots.iter().filter(|used| used.workflow == pattern.workflow) {
                 page = page.with(Block::Paragraph(vec![words(slots(used))]));
+            }
+            let sizes: Vec<&BySize> = self.sizes.iter().filter(|step| step.workflow == pattern.workflow).collect();
+            if !sizes.is_empty() {
+                page = page.with(Block::Table(by_size(&sizes)));
             }
             for step in pattern.steps.iter().filter(|step| step.machine.is_none()) {
                 page = step.flakiness.iter().fold(page, |page, known| page.with(Block::Paragraph(doubt(step, known))));
@@ -52,6 +56,12 @@ impl Analysis {
             page = page.with(Block::Note(vec![words(
                 "change: with its 95 % interval; the p-value is the same test the other way round. Both count all places of \
                  all series: with a probability of 95 % none of these changes is chance.",
+            )]));
+        }
+        if !self.sizes.is_empty() {
+            page = page.with(Block::Note(vec![words(
+                "inputs: their median size in each third of the latest passed attempts, at most 300, from the smallest inputs to \
+                 the largest.",
             )]));
         }
         page.with(Block::Note(vec![words(
@@ -165,6 +175,27 @@ fn cells(step: &Pattern) -> [Piece; 15] {
         or_dash(step.peak_memory_bytes.as_ref().map(|peak| format::bytes(peak.p90))),
         or_dash(step.memory_bytes.map(format::bytes)),
     ]
+}
+
+/// Returns what steps took by the size of their inputs, a row a third.
+fn by_size(steps: &[&BySize]) -> Table {
+    let mut table =
+        Table::new(&["step", ">inputs", ">n", ">median", ">p90", ">cpu", ">cpu p90", ">memory", ">memory p90"]);
+    let or_dash = |text: Option<String>| words(text.unwrap_or_else(|| "–".to_owned()));
+    let two = |known: Option<Interval>, shown: fn(f64) -> String| {
+        [known.map(|known| shown(known.p50)), known.map(|known| shown(known.p90))].map(or_dash)
+    };
+    for step in steps {
+        for third in &step.thirds {
+            let [took, took_p90] = two(third.duration_ms, format::duration);
+            let [cpu, cpu_p90] = two(third.cpu_ms, format::duration);
+            let [memory, memory_p90] = two(third.peak_memory_bytes, format::bytes);
+            let [inputs, _] = two(third.inputs_bytes, format::bytes);
+            let n = or_dash(third.inputs_bytes.map(|known| known.n.to_string()));
+            table.row([name(&step.step), inputs, n, took, took_p90, cpu, cpu_p90, memory, memory_p90]);
+        }
+    }
+    table
 }
 
 fn changes(trends: &[&Trend]) -> Table {
