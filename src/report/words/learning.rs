@@ -1,12 +1,13 @@
 //! The learning report in words.
 
 use crate::learn::Verdict;
-use crate::learn::health::WEIGHTS;
+use crate::learn::health::{Health, WEIGHTS};
 use crate::learn::news::{Learnt, News, What};
 use crate::report::document::{Block, Document, Line, Table, name, strong, words};
 use crate::report::format::{bytes, change, count, duration, percent};
 use crate::report::learning::LearningReport;
 use crate::report::words::Extent;
+use crate::report::words::losses::SHOWN_MS;
 
 /// News that are shown.
 const NEWS: usize = 10;
@@ -43,8 +44,8 @@ impl LearningReport {
         let weights: Vec<String> = WEIGHTS.iter().map(|(part, weight)| format!("{part} {weight:.0}")).collect();
         page.with(Block::Title(vec![words("Health")])).with(Block::Table(self.health())).with(Block::Note(vec![words(
             format!(
-                "lost: mean and 90 % interval from resampled days; the causes' ends add up to the whole's. score: parts by \
-                 weight ({}); unknown parts are left out. at least: with success at its 5 % quantile. time: share of \
+                "lost: mean and 90 % interval from resampled days; the causes' ends add up to the whole's, causes without any \
+                 time are left out. score: parts by weight ({}); unknown parts are left out. at least: with success at its 5 % quantile. time: share of \
                  time in attempts that passed. steady: odds that no flaky step fails by chance. predictions: 1 less the \
                  median error. Health is over all that is recorded.",
                 weights.join(", ")
@@ -65,9 +66,12 @@ impl LearningReport {
         lines
     }
 
+    /// The causes by which anything was lost, and the whole.
     fn lost(&self) -> Table {
         let mut table = Table::new(&["cause", ">lost", ">90 % interval"]);
-        for cause in &self.lost {
+        let whole = self.lost.len().saturating_sub(1);
+        let lost = self.lost.iter().enumerate().filter(|(place, cause)| *place == whole || cause.high_ms >= SHOWN_MS);
+        for (_, cause) in lost {
             let interval = format!("{} – {}", duration(cause.low_ms), duration(cause.high_ms));
             table.row([words(cause.cause), words(duration(cause.mean_ms)), words(interval)]);
         }
@@ -119,7 +123,10 @@ impl LearningReport {
         let titles = ["of", ">score", ">at least", ">success", ">time", ">steady", ">predictions", ">n"];
         let mut table = Table::new(&titles);
         let part = |part: Option<f64>| words(part.map_or_else(|| "–".to_owned(), percent));
-        for health in &self.health {
+        // Of a single repository the line over all says it.
+        let whole = |health: &Health| health.repository.is_some() && health.workflow.is_none();
+        let alone = self.health.iter().filter(|health| whole(health)).count() == 1;
+        for health in self.health.iter().filter(|health| !alone || !whole(health)) {
             let of = match (&health.repository, &health.workflow) {
                 (_, Some(workflow)) => name(workflow),
                 (Some(repository), None) => name(repository),

@@ -8,7 +8,7 @@ use crate::report::losses::{CAUSES, Loss, Losses, RepositoryLoss};
 const TOP: usize = 20;
 
 /// Less than this is shown as nothing.
-const SHOWN_MS: f64 = 1.0;
+pub(super) const SHOWN_MS: f64 = 1.0;
 
 impl Losses {
     /// Returns the page in words.
