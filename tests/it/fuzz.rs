@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use mutate::mutate;
 use readers::{Reader, VALUES, readers};
@@ -36,6 +37,8 @@ struct Tally {
     mutants: u64,
     /// Changed, and yet of a kind that the reader takes.
     taken: u64,
+    /// Time spent in the reader, in seconds.
+    seconds: f64,
     /// The most that was held for one, in bytes, and its seed.
     peak: usize,
     peak_seed: u64,
@@ -74,7 +77,7 @@ fn bombs(readers: &[Reader]) -> Vec<(usize, Vec<u8>)> {
 fn fuzz_victim() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let (Some(from), Some(count)) = (number("FUZZ_FROM"), number("FUZZ_COUNT")) else { return };
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = memory();
     let notes = std::env::var_os("FUZZ_NOTES");
     let notes = notes.map_or_else(|| folder.path().join("notes"), Into::into);
     let at_work = File::create(&notes).expect("notes");
@@ -94,7 +97,9 @@ fn fuzz_victim() {
         let (reader, tally) = (&readers[at], &mut tallies[at]);
         tally.mutants += 1;
         let read = || catch_unwind(AssertUnwindSafe(|| reader.takes(folder.path(), &bytes)));
+        let started = Instant::now();
         let (taken, peak) = heap::peak(read);
+        tally.seconds += started.elapsed().as_secs_f64();
         match taken {
             Ok(taken) => tally.taken += u64::from(taken),
             Err(_) => tally.panics.push(seed),
@@ -110,7 +115,7 @@ fn fuzz_victim() {
 
 /// Reads so many mutants in another process, which may die.
 fn survives(from: u64, count: u64) {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = memory();
     let notes = folder.path().join("notes");
     let mut victim = Command::new(std::env::current_exe().expect("this binary"))
         .args(["--exact", "fuzz::fuzz_victim", "--ignored", "--nocapture"])
@@ -142,12 +147,13 @@ fn survives(from: u64, count: u64) {
     let text = std::fs::read(&notes).expect("notes");
     let tallies: BTreeMap<String, Tally> = serde_json::from_slice(&text[8..]).expect("tallies");
     println!(
-        "{:<26} {:>8} {:>7} {:>12} {:>12} {:>10}",
-        "reader", "mutants", "taken", "held, KiB", "plain, KiB", "at seed"
+        "{:<26} {:>8} {:>7} {:>9} {:>10} {:>10} {:>9}",
+        "reader", "mutants", "taken", "seconds", "held, KiB", "plain, KiB", "at seed"
     );
     for (name, tally) in &tallies {
         let (held, plain) = (tally.peak >> 10, tally.plain_peak >> 10);
-        println!("{name:<26} {:>8} {:>7} {held:>12} {plain:>12} {:>10}", tally.mutants, tally.taken, tally.peak_seed);
+        let Tally { mutants, taken, seconds, peak_seed, .. } = tally;
+        println!("{name:<26} {mutants:>8} {taken:>7} {seconds:>9.1} {held:>10} {plain:>10} {peak_seed:>9}");
     }
     println!(
         "{} mutants, 0 deaths, 0 changed segments believed under their old name",
@@ -157,6 +163,13 @@ fn survives(from: u64, count: u64) {
         assert!(tally.panics.is_empty(), "{name} panics: FUZZ_FROM={:?}", tally.panics);
         assert!(tally.peak <= MOST_HELD, "{name} holds {} MiB: FUZZ_FROM={}", tally.peak >> 20, tally.peak_seed);
     }
+}
+
+/// Returns a folder in memory where there is one: a disk waits for each file that is written anew, ten times as long as
+/// it is read.
+fn memory() -> TempDir {
+    let shared = Path::new("/dev/shm");
+    if shared.is_dir() { tempfile::tempdir_in(shared) } else { tempfile::tempdir() }.expect("a folder")
 }
 
 /// Returns the reader of a seed.

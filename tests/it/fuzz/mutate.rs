@@ -1,5 +1,7 @@
 //! Seeded damage: bytes, numbers, words, brackets and repetitions, as a stranger would do it who knows the format.
 
+use std::ops::Range;
+
 use fastrand::Rng;
 
 /// Mutants grow no further, in bytes.
@@ -84,11 +86,11 @@ fn change(bytes: &mut Vec<u8>, other: &[u8], random: &mut Rng) {
         6 => {
             let from = place(other, random);
             let taken = &other[from..(from + random.usize(1..=200)).min(other.len())];
-            bytes.splice(at..at, taken.iter().copied()).for_each(drop);
+            replace(bytes, at..at, taken);
         }
         7 | 8 => {
             let word = random.choice(WORDS).expect("some");
-            bytes.splice(at..at, word.iter().copied()).for_each(drop);
+            replace(bytes, at..at, word);
         }
         9 => number(bytes, at, random),
         10 => repeat(bytes, range, random),
@@ -107,15 +109,15 @@ fn number(bytes: &mut Vec<u8>, at: usize, random: &mut Rng) {
     let Some(start) = bytes[at..].iter().position(u8::is_ascii_digit).map(|start| at + start) else { return };
     let end = bytes[start..].iter().position(|byte| !byte.is_ascii_digit()).map_or(bytes.len(), |end| start + end);
     let number = random.choice(NUMBERS).expect("some");
-    bytes.splice(start..end, number.bytes()).for_each(drop);
+    replace(bytes, start..end, number.as_bytes());
 }
 
 /// Repeats a part, few or very many times.
-fn repeat(bytes: &mut Vec<u8>, range: std::ops::Range<usize>, random: &mut Rng) {
+fn repeat(bytes: &mut Vec<u8>, range: Range<usize>, random: &mut Rng) {
     let part = bytes[range.clone()].to_vec();
     let room = LARGEST.saturating_sub(bytes.len()) / part.len().max(1);
     let times = if random.u8(0..8) == 0 { room } else { random.usize(1..20).min(room) };
-    bytes.splice(range.end..range.end, part.repeat(times)).for_each(drop);
+    replace(bytes, range.end..range.end, &part.repeat(times));
 }
 
 /// Opens something very often.
@@ -124,5 +126,13 @@ fn nest(bytes: &mut Vec<u8>, at: usize, random: &mut Rng) {
         random.choice([&b"["[..], b"{\"a\":", b"[[", b"{a=", b"a.", b"<a>", b"{{", b"("]).expect("some");
     let times = *random.choice(&[3, 90, 130, 2_000, 60_000]).expect("some");
     let part = opening.repeat(times.min(LARGEST / opening.len()));
-    bytes.splice(at..at, part).for_each(drop);
+    replace(bytes, at..at, &part);
+}
+
+/// Puts `part` in place of a range; as whole pieces, for byte by byte is slow in a build that is not optimised.
+fn replace(bytes: &mut Vec<u8>, range: Range<usize>, part: &[u8]) {
+    let rest = bytes.split_off(range.end);
+    bytes.truncate(range.start);
+    bytes.extend_from_slice(part);
+    bytes.extend_from_slice(&rest);
 }
