@@ -10,6 +10,8 @@ mod normal;
 mod people;
 mod providers;
 mod redactor;
+#[cfg(test)]
+mod samples;
 pub mod tail;
 mod values;
 

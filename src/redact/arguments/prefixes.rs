@@ -27,11 +27,24 @@ static MARKED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     RegexBuilder::new(&marked).unicode(false).build().ok()
 });
 
+/// The same at its full length, random or not: in the address of a call `bot` stands before it.
+static TELEGRAM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let token = r"(?:^|/bot|[^A-Za-z0-9_-])([0-9]{5,16}:A[A-Za-z0-9_-]{34})(?:$|[^A-Za-z0-9_-])";
+    RegexBuilder::new(token).unicode(false).build().ok()
+});
+
 /// Returns where they stand; an expression that cannot be used is an error.
 pub(super) fn find(text: &str) -> Result<Vec<Range<usize>>, Unchecked> {
-    let marked = MARKED.as_ref().ok_or(Unchecked)?;
-    let groups = marked.captures_iter(text.as_bytes()).filter_map(|groups| groups.get(1));
-    Ok(groups.map(|group| group.range()).filter(|range| text.get(range.clone()).is_none_or(random)).collect())
+    let marked = ranges(&MARKED, text)?.filter(|range| text.get(range.clone()).is_none_or(random));
+    Ok(marked.chain(ranges(&TELEGRAM, text)?).collect())
+}
+
+fn ranges<'t>(
+    expression: &'static LazyLock<Option<Regex>>,
+    text: &'t str,
+) -> Result<impl Iterator<Item = Range<usize>> + use<'t>, Unchecked> {
+    let expression = expression.as_ref().ok_or(Unchecked)?;
+    Ok(expression.captures_iter(text.as_bytes()).filter_map(|groups| groups.get(1)).map(|group| group.range()))
 }
 
 fn random(token: &str) -> bool {
@@ -53,6 +66,11 @@ mod tests {
             ("npm_config_cache_directory_of_x86_64_linux", vec![]),
             ("sk-ant-algorithms-for-everyone-2024", vec![]),
             ("at 12345678:AAbbccddeeffgghh1122 x", vec!["12345678:AAbbccddeeffgghh1122"]),
+            (
+                "GET https://api.telegram.org/bot12345678:AAbb-ccddeeffgghh_jjkkllmmnnoopp112/getMe",
+                vec!["12345678:AAbb-ccddeeffgghh_jjkkllmmnnoopp112"],
+            ),
+            ("line 12345678:A", vec![]),
         ] {
             let ranges = find(text).expect("usable");
             assert_eq!(ranges.into_iter().map(|range| &text[range]).collect::<Vec<_>>(), found);
