@@ -104,6 +104,21 @@ impl Digest {
         Self(first_twelve(&blake3::hash(bytes)))
     }
 
+    /// Returns the same of a text that is never in memory as a whole.
+    pub fn of_shown(text: fmt::Arguments) -> Self {
+        struct Hashed(blake3::Hasher);
+        impl fmt::Write for Hashed {
+            fn write_str(&mut self, part: &str) -> fmt::Result {
+                self.0.update(part.as_bytes());
+                Ok(())
+            }
+        }
+        let mut hashed = Hashed(blake3::Hasher::new());
+        // What is hashed never refuses to be written.
+        let _ = fmt::write(&mut hashed, text);
+        Self(first_twelve(&hashed.0.finalize()))
+    }
+
     /// Returns the first 12 bytes of a longer binary hash, or `None` where it is shorter.
     pub fn truncated(hash: &[u8]) -> Option<Self> {
         hash.get(..12).and_then(|bytes| bytes.try_into().ok()).map(Self)
@@ -152,6 +167,11 @@ mod tests {
         for wrong in ["", "00", "zz0102fdfeff101112131415", "é0102fdfeff10111213141", "+00102fdfeff10111213141f"] {
             assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_text_has_one_hash_however_it_is_handed_over() {
+        assert_eq!(Digest::of_shown(format_args!("{} {:?}", 1, ["a"])), Digest::of(b"1 [\"a\"]"));
     }
 
     #[test]

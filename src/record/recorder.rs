@@ -200,8 +200,9 @@ mod tests {
     use crate::workflow::Workflow;
 
     fn step(id: &str, needs: &[&str]) -> Step {
-        let command = format!("make {id} secret");
-        Step { template: Some(format!("make {id} {{{{token}}}}")), ..Step::new(id, &command, needs.iter().copied()) }
+        let mut step = Step::new(id, &format!("make {id} secret"), needs.iter().copied());
+        step.template = Some(format!("make {id} {{{{token}}}}"));
+        step
     }
 
     fn recorder() -> Recorder {

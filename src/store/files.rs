@@ -1,7 +1,7 @@
 //! Whole files, all or nothing: temporary file, fsync, rename, fsync of the folder; and the segments of a work tree.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,9 @@ use crate::record::Record;
 pub(super) const RECORDS: &str = "records";
 
 const UNFINISHED: &str = ".unfinished-";
+
+/// So many bytes are read at a time where a file is read line by line.
+const BLOCK: usize = 64 << 10;
 
 /// No process writes a file for so long.
 const LEFT_OVER: Duration = Duration::from_hours(1);
@@ -134,6 +137,43 @@ pub(super) fn read_capped(path: &Path, most: usize) -> Result<Vec<u8>> {
         return Err(unreadable().cause(format!("it is larger than {most} bytes")));
     }
     Ok(bytes)
+}
+
+/// Hands over the lines of a file without their ends, one after the other, empty ones too; never has more than one of them
+/// in memory.
+///
+/// # Errors
+/// Those of [`read_capped`]; a file that is larger than `most` is refused unread.
+pub(super) fn each_line(path: &Path, most: usize, take: &mut dyn FnMut(&[u8])) -> Result<()> {
+    let mut attempt = || -> io::Result<()> {
+        let file = open(path)?;
+        if file.metadata()?.len() > most as u64 {
+            return Err(io::Error::other(format!("it is larger than {most} bytes")));
+        }
+        let (mut reader, mut line) = (BufReader::with_capacity(BLOCK, file.take(most as u64)), Vec::new());
+        while reader.read_until(b'\n', &mut line)? > 0 {
+            take(line.strip_suffix(b"\n").unwrap_or(&line));
+            line.clear();
+        }
+        Ok(())
+    };
+    attempt().map_err(|error| Error::store(format!("{} cannot be read", path.display())).cause(error))
+}
+
+/// Returns the last bytes of a file, at most `most`.
+///
+/// # Errors
+/// It cannot be read, or is no file.
+pub(super) fn end(path: &Path, most: usize) -> Result<Vec<u8>> {
+    let attempt = || -> io::Result<Vec<u8>> {
+        let mut file = open(path)?;
+        let before = file.metadata()?.len().saturating_sub(most as u64);
+        file.seek(SeekFrom::Start(before))?;
+        let mut bytes = Vec::new();
+        file.take(most as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    attempt().map_err(|error| Error::store(format!("{} cannot be read", path.display())).cause(error))
 }
 
 /// Opens a regular file; does not wait for whoever would write into a pipe.

@@ -24,6 +24,9 @@ pub(super) const BEGINNING: &str = ".beginning-";
 /// A larger journal is refused unread.
 pub(super) const MAX_BYTES: usize = 256 << 20;
 
+/// The closing row lies within so many bytes of the end.
+const END: usize = 64 << 10;
+
 /// One line: 16 hex digits of the BLAKE3 hash of the rest, a space, and this as JSON.
 #[derive(Deserialize)]
 #[serde(tag = "entry", rename_all = "kebab-case")]
@@ -218,6 +221,16 @@ pub enum State {
     Interrupted,
 }
 
+impl State {
+    fn of(closed: bool, running: bool) -> Self {
+        match (closed, running) {
+            (true, _) => Self::Finished,
+            (false, true) => Self::Running,
+            (false, false) => Self::Interrupted,
+        }
+    }
+}
+
 /// What a journal holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JournalContent {
@@ -243,6 +256,17 @@ impl JournalContent {
     }
 }
 
+/// Returns whether the execution behind a journal still runs, from the end of the file alone.
+///
+/// # Errors
+/// It cannot be read.
+pub fn state(path: &Path) -> Result<State> {
+    let running = is_locked(path)?;
+    let end = files::end(path, END)?;
+    let closes = |line: &[u8]| matches!(entry(line), Some(Entry::Closed { .. }));
+    Ok(State::of(end.rsplit(|byte| *byte == b'\n').any(closes), running))
+}
+
 /// Reads a journal, also while another process appends to it.
 ///
 /// # Errors
@@ -250,10 +274,12 @@ impl JournalContent {
 pub fn read(path: &Path) -> Result<JournalContent> {
     // The lock is asked for first: an execution that closes meanwhile is then seen as running, never as interrupted.
     let running = is_locked(path)?;
-    let bytes = files::read_capped(path, MAX_BYTES)?;
     let (mut began, mut outline, mut closed, mut torn) = (None, None, None, 0);
     let (mut attempts, mut started) = (Vec::new(), Started::default());
-    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    files::each_line(path, MAX_BYTES, &mut |line| {
+        if line.is_empty() {
+            return;
+        }
         match entry(line) {
             Some(Entry::Began { execution }) => began = Some(*execution),
             Some(Entry::Planned { outline: found }) => outline = Some(*found),
@@ -269,15 +295,11 @@ pub fn read(path: &Path) -> Result<JournalContent> {
             Some(Entry::Closed { execution }) => closed = Some(*execution),
             None => torn += 1,
         }
-    }
+    })?;
     let Some(began) = began else {
         return Err(Error::store(format!("the journal {} has no readable first line", path.display())));
     };
-    let state = match (&closed, running) {
-        (Some(_), _) => State::Finished,
-        (None, true) => State::Running,
-        (None, false) => State::Interrupted,
-    };
+    let state = State::of(closed.is_some(), running);
     attempts.extend(started.unfinished().map(cancelled));
     let is_closed = closed.is_some();
     let execution = closed.unwrap_or(Execution { outcome: Outcome::Cancelled, duration_ms: None, ..began });

@@ -46,6 +46,14 @@ impl Spooled {
     pub fn read(&self) -> Result<JournalContent> {
         journal::read(&self.path)
     }
+
+    /// Returns whether its execution still runs, without reading the rest.
+    ///
+    /// # Errors
+    /// See [`journal::state`].
+    pub fn state(&self) -> Result<State> {
+        journal::state(&self.path)
+    }
 }
 
 impl Spool {

@@ -8,7 +8,7 @@ use super::document::{At, Source, Table};
 use super::draft::Draft;
 use super::sheet::{self, Sheet};
 use super::variables::{self, Filler, Use, Variable, filled};
-use super::{Step, StepId, Warning, Workflow, graph};
+use super::{Stated, Step, StepId, Warning, Workflow, graph};
 use crate::error::{Error, Result};
 
 /// Most files that one workflow may be put together from.
@@ -173,7 +173,7 @@ fn step(filler: &mut Filler<'_>, draft: &Draft, outer: &Confinement) -> Result<S
     for (name, value) in &draft.env {
         env.insert(name.clone(), filler.fill(draft, &value.value, value.line, Use::Command)?);
     }
-    Ok(Step {
+    Ok(Step::from(Stated {
         id: StepId(draft.id.clone()),
         title: title.filter(|title| !title.trim().is_empty()).unwrap_or_else(|| draft.id.clone()),
         description: description.unwrap_or_default(),
@@ -191,7 +191,7 @@ fn step(filler: &mut Filler<'_>, draft: &Draft, outer: &Confinement) -> Result<S
         env,
         undo: filled(filler, draft, draft.undo.as_ref(), Use::Command)?,
         confinement: draft.confinement.or(outer),
-    })
+    }))
 }
 
 /// Returns a pattern of inputs with its values; it names nothing outside the project.

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -43,8 +45,8 @@ pub(super) struct At<T> {
 
 /// The file behind the tables: its name, its lines and what was odd in it.
 #[derive(Debug)]
-pub(super) struct Page<'a> {
-    pub name: &'a str,
+pub(super) struct Page {
+    pub name: Arc<str>,
     pub dialect: Dialect,
     /// Where each line starts, in bytes.
     lines: Vec<usize>,
@@ -74,11 +76,11 @@ pub(super) fn text(source: &Source) -> Result<&str> {
     Ok(text)
 }
 
-impl<'a> Page<'a> {
-    pub fn new(source: &'a Source, text: &str) -> Self {
+impl Page {
+    pub fn new(source: &Source, text: &str) -> Self {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self {
-            name: &source.file,
+            name: source.file.as_str().into(),
             dialect: source.dialect,
             lines,
             warnings: RefCell::default(),
@@ -101,7 +103,7 @@ impl<'a> Page<'a> {
     }
 
     pub fn warn(&self, line: usize, what: impl Into<String>) {
-        let warning = Warning { file: self.name.to_owned(), line: Some(line), what: what.into() };
+        let warning = Warning { file: self.name.to_string(), line: Some(line), what: what.into() };
         self.warnings.borrow_mut().push(warning);
     }
 
@@ -110,10 +112,10 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Parses a text into its root table.
-pub(super) fn parse<'t>(page: &Page<'_>, text: &'t str) -> Result<DeTable<'t>> {
+/// Parses a text, or a piece of it that begins at a byte, into its root table.
+pub(super) fn parse<'t>(page: &Page, text: &'t str, begin: usize) -> Result<DeTable<'t>> {
     DeTable::parse(text).map(Spanned::into_inner).map_err(|error| {
-        let line = page.line(error.span().map_or(0, |span| span.start));
+        let line = page.line(begin + error.span().map_or(0, |span| span.start));
         page.error(line, format!("not valid TOML: {}", error.message().replace('\n', ", ").escape_debug()))
     })
 }
@@ -121,15 +123,22 @@ pub(super) fn parse<'t>(page: &Page<'_>, text: &'t str) -> Result<DeTable<'t>> {
 /// A table of a file, with the name that messages give it: empty for the root, else such as `steps.retry`.
 #[derive(Debug, Clone)]
 pub(super) struct Table<'p, 't> {
-    pub page: &'p Page<'p>,
+    pub page: &'p Page,
     pub name: String,
     pub line: usize,
     inner: &'p DeTable<'t>,
+    /// Where the piece of the text begins that it was parsed from, in bytes.
+    begin: usize,
 }
 
 impl<'p, 't> Table<'p, 't> {
-    pub fn root(page: &'p Page<'p>, inner: &'p DeTable<'t>) -> Self {
-        Self { page, name: String::new(), line: 1, inner }
+    pub fn root(page: &'p Page, inner: &'p DeTable<'t>, begin: usize) -> Self {
+        Self { page, name: String::new(), line: 1, inner, begin }
+    }
+
+    /// Returns the line on which something begins.
+    fn line_at(&self, span: Range<usize>) -> usize {
+        self.page.line(self.begin + span.start)
     }
 
     pub fn has(&self, key: &str) -> bool {
@@ -138,12 +147,12 @@ impl<'p, 't> Table<'p, 't> {
 
     /// Returns the line of a key, or of the table where it has none.
     pub fn line_of(&self, key: &str) -> usize {
-        self.inner.get_key_value(key).map_or(self.line, |(key, _)| self.page.line(key.span().start))
+        self.inner.get_key_value(key).map_or(self.line, |(key, _)| self.line_at(key.span()))
     }
 
     /// Returns keys and lines, sorted by key.
     pub fn keys(&self) -> impl Iterator<Item = At<&str>> {
-        self.inner.keys().map(|key| At { value: key.get_ref().as_ref(), line: self.page.line(key.span().start) })
+        self.inner.keys().map(|key| At { value: key.get_ref().as_ref(), line: self.line_at(key.span()) })
     }
 
     /// Returns the name of a key as messages give it.
@@ -174,7 +183,7 @@ impl<'p, 't> Table<'p, 't> {
 
     fn value(&self, key: &str) -> Option<At<&'p DeValue<'t>>> {
         let value = self.inner.get(key)?;
-        Some(At { value: value.get_ref(), line: self.page.line(value.span().start) })
+        Some(At { value: value.get_ref(), line: self.line_at(value.span()) })
     }
 
     fn of_type<T>(&self, key: &str, wanted: &str, get: impl Fn(&'p DeValue<'t>) -> Option<T>) -> Result<Option<T>> {
@@ -238,7 +247,7 @@ impl<'p, 't> Table<'p, 't> {
             DeValue::Array(items) => items
                 .iter()
                 .map(|item| {
-                    let line = self.page.line(item.span().start);
+                    let line = self.line_at(item.span());
                     get(item.get_ref()).map(|value| At { value, line }).ok_or_else(|| {
                         let kind = kind(item.get_ref());
                         self.page.error(line, format!("`{}` holds {kind}, {wanted} is expected", self.named(key)))
@@ -255,19 +264,19 @@ impl<'p, 't> Table<'p, 't> {
     /// Returns a table.
     pub fn table(&self, key: &str) -> Result<Option<Table<'p, 't>>> {
         let inner = self.of_type(key, "a table", DeValue::as_table)?;
-        Ok(inner.map(|inner| Table { page: self.page, name: self.named(key), line: self.line_of(key), inner }))
+        Ok(inner.map(|inner| Table { name: self.named(key), line: self.line_of(key), inner, ..*self }))
     }
 
     /// Returns the tables of a list, `[[key]]` in the file.
     pub fn tables(&self, key: &str) -> Result<Vec<Table<'p, 't>>> {
         let Some(items) = self.of_type(key, "a list of tables", DeValue::as_array)? else { return Ok(Vec::new()) };
         let table = |item: &'p Spanned<DeValue<'t>>| {
-            let line = self.page.line(item.span().start);
+            let line = self.line_at(item.span());
             let inner = item.get_ref().as_table().ok_or_else(|| {
                 let kind = kind(item.get_ref());
                 self.page.error(line, format!("`{}` holds {kind}, a list of tables is expected", self.named(key)))
             })?;
-            Ok(Table { page: self.page, name: self.named(key), line, inner })
+            Ok(Table { name: self.named(key), line, inner, ..*self })
         };
         items.iter().map(table).collect()
     }

@@ -103,7 +103,7 @@ Done when: {acceptance}",
             return Err(table.wrong("needs", format!("names more than {MOST_NEEDS} steps")));
         }
         let draft = Self {
-            file: page.name.into(),
+            file: Arc::clone(&page.name),
             own: page.own(),
             line: table.line,
             title: placed(table, "title")?,

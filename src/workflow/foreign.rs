@@ -43,7 +43,7 @@ pub(super) fn convoy(root: &Table<'_, '_>) -> Result<Vec<Draft>> {
             Ok(synthesis.text(key)?.map(|value| At { value, line: synthesis.line_of(key) }))
         };
         drafts.push(Draft {
-            file: root.page.name.into(),
+            file: std::sync::Arc::clone(&root.page.name),
             own: false,
             line: synthesis.line,
             id: "synthesis".to_owned(),

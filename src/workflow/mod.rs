@@ -10,6 +10,7 @@ pub mod edit;
 mod foreign;
 mod graph;
 mod nearest;
+mod pieces;
 mod quantity;
 pub mod schema;
 mod sheet;
@@ -17,6 +18,8 @@ mod variables;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -60,9 +63,13 @@ pub struct Workflow {
     pub warnings: Vec<Warning>,
 }
 
-/// One node of the graph.
+/// One node of the graph. Clones share what is stated of it until one of them is changed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Step {
+pub struct Step(Arc<Stated>);
+
+/// What a file states of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stated {
     /// Its id, unique in the workflow.
     pub id: StepId,
     /// A line for people; the id where the file gives none.
@@ -102,7 +109,7 @@ pub struct Step {
 impl Step {
     /// Returns the step `id` that runs `command` after `needs`, with nothing else declared.
     pub fn new(id: &str, command: &str, needs: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self {
+        Stated {
             id: StepId(id.to_owned()),
             title: id.to_owned(),
             description: String::new(),
@@ -121,6 +128,27 @@ impl Step {
             undo: None,
             confinement: Confinement::default(),
         }
+        .into()
+    }
+}
+
+impl From<Stated> for Step {
+    fn from(stated: Stated) -> Self {
+        Self(Arc::new(stated))
+    }
+}
+
+impl Deref for Step {
+    type Target = Stated;
+
+    fn deref(&self) -> &Stated {
+        &self.0
+    }
+}
+
+impl DerefMut for Step {
+    fn deref_mut(&mut self) -> &mut Stated {
+        Arc::make_mut(&mut self.0)
     }
 }
 

@@ -68,7 +68,7 @@ fn short(table: &Table<'_, '_>, default: Option<String>, line: usize) -> Variabl
         pattern: None,
         record: false,
         unless: Vec::new(),
-        file: table.page.name.into(),
+        file: Arc::clone(&table.page.name),
         line,
     }
 }
@@ -107,7 +107,7 @@ fn declared(table: &Table<'_, '_>) -> Result<Variable> {
         pattern: pattern.transpose()?,
         record: table.switch("record")?.unwrap_or(false),
         unless,
-        file: table.page.name.into(),
+        file: Arc::clone(&table.page.name),
         line: table.line,
     })
 }

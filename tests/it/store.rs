@@ -212,10 +212,11 @@ fn store_journal_of_the_living_the_finished_and_the_dead() {
     let path = open.path().to_path_buf();
     let running = journal::read(&path).expect("read");
     assert_eq!((running.state, running.closed, running.torn), (State::Running, false, 0));
+    assert_eq!(journal::state(&path).expect("read"), State::Running);
 
     drop(open);
     let dead = journal::read(&path).expect("read");
-    assert_eq!(dead.state, State::Interrupted);
+    assert_eq!((dead.state, journal::state(&path).expect("read")), (State::Interrupted, State::Interrupted));
     assert_eq!(dead.execution.outcome, Outcome::Cancelled);
     let ends: Vec<_> = dead.attempts.iter().map(|a| (a.step.as_str(), a.duration_ms, a.outcome)).collect();
     assert_eq!(ends, [("a", Some(7.0), sparse("a").outcome), ("b", None, Outcome::Cancelled)]);
@@ -226,6 +227,7 @@ fn store_journal_of_the_living_the_finished_and_the_dead() {
     open.close(&execution(2)).expect("closed");
     let finished = journal::read(&path).expect("read");
     assert_eq!((finished.state, finished.closed, finished.torn), (State::Finished, true, 0));
+    assert_eq!(journal::state(&path).expect("read"), State::Finished);
     assert_eq!(finished.execution, execution(2));
     assert_eq!(finished.attempts, [attempt(5)]);
 }

@@ -40,7 +40,7 @@ pub(super) fn logs(repository: &Repository, own: ExecutionId, context: &Context)
     }
     let mut open = vec![own];
     for spooled in Spool::new(&private).list().unwrap_or_default() {
-        if spooled.read().map_or(true, |journal| journal.state != State::Finished) {
+        if spooled.state().map_or(true, |state| state != State::Finished) {
             open.push(spooled.execution);
         }
     }
