@@ -10,7 +10,8 @@ use std::path::Path;
 use super::settings::hooks;
 use super::{Context, seal};
 use crate::error::Result;
-use crate::git::Repository;
+use crate::git::{IndexTaker, Repository};
+use crate::store::spool::Spool;
 
 /// The exit code by which the script knows that meow did nothing, as of a program that is not there.
 pub const NOT_STARTED: u8 = 127;
@@ -66,15 +67,13 @@ fn pre_commit(context: &Context) -> Result<Option<String>> {
         return Ok(None);
     }
     let Some(repository) = here(context)? else { return Ok(None) };
-    let waiting = seal::seal(&repository, settings)?;
-    let index = settings.git_index.as_deref();
-    let mut missing = Vec::new();
-    for (path, blob) in waiting.files {
-        if repository.blob_in_index(&path, index)? != blob {
-            missing.push((path, blob));
-        }
+    if Spool::new(&repository.private_dir()).list()?.is_empty() {
+        return Ok(None);
     }
-    repository.put_in_index(&missing, index)?;
+    // git reads the index while the segment is made.
+    let index = IndexTaker::start(&repository, settings.git_index.as_deref())?;
+    let waiting = seal::seal(&repository, settings)?;
+    index.put(&waiting.files)?;
     Ok(waiting.troubles.first().map(|first| {
         let more = waiting.troubles.len() - 1;
         let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };

@@ -121,6 +121,26 @@ enum Command {
     Record(record::Args),
 }
 
+/// The same where a hook of git's calls: the other commands need not be declared for that.
+#[derive(Debug, Parser)]
+struct HookLine {
+    #[command(flatten)]
+    global: settings::Flags,
+    #[command(subcommand)]
+    command: HookCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum HookCommand {
+    Hook(hook::Args),
+}
+
+impl From<HookLine> for Line {
+    fn from(HookLine { global, command: HookCommand::Hook(args) }: HookLine) -> Self {
+        Self { global, command: Command::Hook(args) }
+    }
+}
+
 /// What every command is handed.
 #[derive(Debug)]
 pub struct Context {
@@ -145,7 +165,8 @@ pub fn main() -> ExitCode {
     if settings::asks_for_version() {
         return terminal::version();
     }
-    let line = match Line::try_parse() {
+    let line = if settings::for_hook() { HookLine::try_parse().map(Line::from) } else { Line::try_parse() };
+    let line = match line {
         Ok(line) => line,
         // A hook that another version of meow wrote stops nothing.
         Err(_) if settings::for_hook() => return ExitCode::from(hook::NOT_STARTED),

@@ -6,7 +6,6 @@ use std::path::Path;
 use super::settings::Settings;
 use super::stamp;
 use crate::error::{Error, Result};
-use crate::git::refs::WRITERS;
 use crate::git::{FileChange, Oid, Repository};
 use crate::store::seal::SealInto;
 use crate::store::spool::Spool;
@@ -46,7 +45,8 @@ pub fn seal(repository: &Repository, settings: &Settings) -> Result<Waiting> {
     let mut waiting = Waiting { files: Vec::new(), executions: sealed.executions, troubles: sealed.troubles };
     for place in spool.sealed()? {
         let file = meow.join(&place);
-        if file.is_file() && !reached(&place) {
+        let new = sealed.place.as_ref() == Some(&place);
+        if file.is_file() && (new || !reached(&place)) {
             let wrong = || format!("segment {} cannot be read", file.display());
             let bytes = fs::read(&file).map_err(|error| Error::store(wrong()).cause(error))?;
             waiting.files.push((format!(".meow/{place}"), Some(repository.write_blob(&bytes)?)));
@@ -63,7 +63,7 @@ pub fn seal(repository: &Repository, settings: &Settings) -> Result<Waiting> {
 pub(super) fn settle(repository: &Repository, spool: &Spool) -> Result<Vec<Oid>> {
     repository.sweep_objects();
     let worktrees = repository.worktrees()?;
-    let heads = heads(repository)?;
+    let heads = repository.keepers()?;
     let reached = |place: &str| heads.iter().any(|head| holds(repository, *head, place));
     let present = |place: &str| {
         let lies_in =
@@ -71,16 +71,6 @@ pub(super) fn settle(repository: &Repository, spool: &Spool) -> Result<Vec<Oid>>
         worktrees.iter().any(lies_in)
     };
     spool.settle(&reached, &present)?;
-    Ok(heads)
-}
-
-/// Returns the commits that keep a segment for good: HEAD of every worktree, and the writers' refs.
-pub(super) fn heads(repository: &Repository) -> Result<Vec<Oid>> {
-    let keeps = |name: &str| name == "HEAD" || name.starts_with("worktrees/") || name.starts_with(WRITERS);
-    let mut heads: Vec<Oid> =
-        repository.tips()?.into_iter().filter(|tip| keeps(&tip.name)).map(|tip| tip.commit).collect();
-    heads.sort();
-    heads.dedup();
     Ok(heads)
 }
 

@@ -55,7 +55,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     }
     let (mut running, mut interrupted, mut waiting) = (Vec::new(), Vec::new(), 0);
     let spool = Spool::new(&private);
-    let heads = seal::heads(&repository)?;
+    let heads = repository.keepers()?;
     let committed =
         spool.sealed_executions(&|place| heads.iter().any(|head| seal::holds(&repository, *head, place)))?;
     let mut resumed = BTreeSet::new();

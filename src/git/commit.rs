@@ -2,11 +2,11 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Output, Stdio};
 
 use gix::objs::tree::EntryKind;
 
-use super::moves::clearing_up;
+use super::moves::Locks;
 use super::{Oid, Repository, trouble};
 use crate::error::{Error, Result};
 
@@ -22,8 +22,78 @@ pub(super) const POINTERS: [&str; 8] = [
     "GIT_PREFIX",
 ];
 
+/// What an error of the index begins with.
+const NOT_TAKEN: &str = "`git update-index` could not take the records";
+
 /// A path from the top and the blob that belongs there; `None` where the file is gone.
 pub type FileChange = (String, Option<Oid>);
+
+/// git about to take blobs into an index: it reads that one while its caller still makes them.
+///
+/// git itself does it, because an index may be split, sparse or locked by the commit that waits for the hook. It holds the
+/// index's lock from its start on, and changes nothing where it is handed nothing.
+#[derive(Debug)]
+pub struct IndexTaker {
+    git: Option<Child>,
+    locks: Locks,
+    nothing: Oid,
+}
+
+impl IndexTaker {
+    /// Starts git for this worktree's own index, or for the one that a running hook was handed.
+    ///
+    /// # Errors
+    /// The repository is bare, or git is missing.
+    pub fn start(repository: &Repository, index: Option<&Path>) -> Result<Self> {
+        repository.work_dir().ok_or_else(|| Error::git("a bare repository has no index"))?;
+        let mut command = repository.git();
+        if let Some(index) = index {
+            command.env("GIT_INDEX_FILE", index);
+        }
+        command
+            .args(["update-index", "-z", "--index-info"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let locks = Locks::of(&[index.map_or_else(|| repository.inner.index_path(), PathBuf::from)]);
+        let git = command.spawn().map_err(trouble(NOT_TAKEN))?;
+        Ok(Self { git: Some(git), locks, nothing: repository.nothing() })
+    }
+
+    /// Hands the blobs over, or takes out the files that have none, and waits until the index holds them.
+    ///
+    /// # Errors
+    /// git refuses.
+    pub fn put(mut self, files: &[FileChange]) -> Result<()> {
+        let mut lines = Vec::new();
+        for (path, id) in files {
+            let mode = if id.is_some() { "100644" } else { "0" };
+            write!(lines, "{mode} {}\t{path}\0", id.unwrap_or(self.nothing)).map_err(trouble(NOT_TAKEN))?;
+        }
+        let Some(output) = self.end(&lines).transpose().map_err(trouble(NOT_TAKEN))? else { return Ok(()) };
+        if !output.status.success() {
+            return Err(Error::git(NOT_TAKEN).cause(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Lets git do what it was told and end; `None` where it has ended before.
+    fn end(&mut self, lines: &[u8]) -> Option<std::io::Result<Output>> {
+        let mut git = self.git.take()?;
+        // git says itself what it did not take; a pipe that it closed early is no news beside that.
+        let _ = git.stdin.take().map(|mut stdin| stdin.write_all(lines));
+        let output = git.wait_with_output();
+        self.locks.clear();
+        Some(output)
+    }
+}
+
+impl Drop for IndexTaker {
+    fn drop(&mut self) {
+        // Whoever failed in between hands over nothing, and leaves no lock behind.
+        let _ = self.end(&[]);
+    }
+}
 
 impl Repository {
     /// Writes a blob; returns its id. Line ends and filters do not touch it.
@@ -52,42 +122,10 @@ impl Repository {
 
     /// Puts blobs into the index, or takes them out: this worktree's own, or the one that a running hook was handed.
     ///
-    /// git itself does it, because an index may be split, sparse or locked by the commit that waits for the hook.
-    ///
     /// # Errors
     /// git is missing or refuses.
     pub fn put_in_index(&self, files: &[FileChange], index: Option<&Path>) -> Result<()> {
-        if files.is_empty() {
-            return Ok(());
-        }
-        self.work_dir().ok_or_else(|| Error::git("a bare repository has no index"))?;
-        let wrong = "`git update-index` could not take the records";
-        let mut command = self.git();
-        if let Some(index) = index {
-            command.env("GIT_INDEX_FILE", index);
-        }
-        command
-            .args(["update-index", "-z", "--index-info"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut lines = Vec::new();
-        for (path, id) in files {
-            let mode = if id.is_some() { "100644" } else { "0" };
-            write!(lines, "{mode} {}\t{path}\0", id.unwrap_or_else(|| self.nothing())).map_err(trouble(wrong))?;
-        }
-        let file = index.map_or_else(|| self.inner.index_path(), PathBuf::from);
-        let output = clearing_up(&[file], || {
-            let mut child = command.spawn()?;
-            // git says itself what it did not take; a pipe that it closed early is no news beside that.
-            let _ = child.stdin.take().map(|mut stdin| stdin.write_all(&lines));
-            child.wait_with_output()
-        })
-        .map_err(trouble(wrong))?;
-        if !output.status.success() {
-            return Err(Error::git(wrong).cause(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
-        }
-        Ok(())
+        if files.is_empty() { Ok(()) } else { IndexTaker::start(self, index)?.put(files) }
     }
 
     /// Commits `files` on top of HEAD, and puts them into the index.

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use gix::open::Options;
 use gix::open::permissions::{Attributes, Config};
 
-pub use commit::FileChange;
+pub use commit::{FileChange, IndexTaker};
 pub use hooks::{HookState, Rewriter};
 pub use objects::{CommitFacts, Version};
 pub use oid::Oid;

@@ -70,20 +70,36 @@ fn is_left_over(changed: SystemTime) -> bool {
 
 /// Runs git, which locks `files`, and removes the locks that it left: killed, or not let to remove them itself.
 pub(super) fn clearing_up(files: &[PathBuf], run: impl FnOnce() -> std::io::Result<Output>) -> std::io::Result<Output> {
-    let locks: Vec<PathBuf> = files.iter().map(|file| lock_of(file)).filter(|lock| !lock.exists()).collect();
+    let locks = Locks::of(files);
     let output = run()?;
-    let state = |lock: &Path| lock.symlink_metadata().and_then(|metadata| metadata.modified()).ok();
-    let left: Vec<_> = locks.iter().filter_map(|lock| Some((lock, state(lock)?))).collect();
-    if !left.is_empty() {
-        std::thread::sleep(ABANDONED);
+    locks.clear();
+    Ok(output)
+}
+
+/// The locks that git is about to take: none of them is there yet.
+#[derive(Debug)]
+pub(super) struct Locks(Vec<PathBuf>);
+
+impl Locks {
+    /// Returns those of `files`; one that is there belongs to somebody else.
+    pub fn of(files: &[PathBuf]) -> Self {
+        Self(files.iter().map(|file| lock_of(file)).filter(|lock| !lock.exists()).collect())
     }
-    for (lock, then) in left {
-        if state(lock) == Some(then) {
-            // Once more where the disk refuses: what stays locks the person out.
-            let _ = std::fs::remove_file(lock).or_else(|_| std::fs::remove_file(lock));
+
+    /// Removes what git, which has ended, left of them.
+    pub fn clear(&self) {
+        let state = |lock: &Path| lock.symlink_metadata().and_then(|metadata| metadata.modified()).ok();
+        let left: Vec<_> = self.0.iter().filter_map(|lock| Some((lock, state(lock)?))).collect();
+        if !left.is_empty() {
+            std::thread::sleep(ABANDONED);
+        }
+        for (lock, then) in left {
+            if state(lock) == Some(then) {
+                // Once more where the disk refuses: what stays locks the person out.
+                let _ = std::fs::remove_file(lock).or_else(|_| std::fs::remove_file(lock));
+            }
         }
     }
-    Ok(output)
 }
 
 fn lock_of(file: &Path) -> PathBuf {

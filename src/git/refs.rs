@@ -73,6 +73,25 @@ impl Repository {
         Ok(head.into_iter().chain(tips.into_iter().map(|(name, commit)| Tip { name, commit })).collect())
     }
 
+    /// Returns the commits that keep what they hold for good: HEAD of every worktree, and the writers' refs.
+    ///
+    /// # Errors
+    /// The references cannot be read.
+    pub fn keepers(&self) -> Result<Vec<Oid>> {
+        self.readable_references()?;
+        let wrong = || format!("the references of {} cannot be read", self.common_dir().display());
+        let mut heads: Vec<Oid> = self.head()?.into_iter().collect();
+        heads.extend(self.worktrees()?.iter().filter_map(|tree| Some(Oid(tree.inner.head_id().ok()?.detach()))));
+        let references = self.inner.references().map_err(trouble(wrong()))?;
+        for reference in references.prefixed(WRITERS).map_err(trouble(wrong()))?.flatten() {
+            let mut reference = reference;
+            heads.extend(reference.peel_to_commit().ok().map(|commit| Oid(commit.id)));
+        }
+        heads.sort();
+        heads.dedup();
+        Ok(heads)
+    }
+
     /// Returns the notes under references of these names; a name that ends in `-` stands for all that begin so.
     ///
     /// # Errors
@@ -118,6 +137,10 @@ impl Repository {
     /// # Errors
     /// The list of worktrees cannot be read.
     pub fn worktrees(&self) -> Result<Vec<Self>> {
+        // Nothing is opened twice where there is one only, as nearly always.
+        if !self.common_dir().join("worktrees").exists() {
+            return Ok(vec![self.clone()]);
+        }
         let wrong = || format!("the worktrees of {} cannot be read", self.common_dir().display());
         let all = self.inner.worktrees_including_main().map_err(trouble(wrong()))?;
         Ok(all.flatten().map(|inner| Self { inner }).collect())

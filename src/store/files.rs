@@ -131,7 +131,9 @@ pub fn sweep_old(folder: &Path) {
 pub(super) fn read_capped(path: &Path, most: usize) -> Result<Vec<u8>> {
     let unreadable = || Error::store(format!("{} cannot be read", path.display()));
     let file = open(path).map_err(|error| unreadable().cause(error))?;
-    let mut bytes = Vec::new();
+    // One more than there is, so that one read finds the end.
+    let size = file.metadata().map_or(0, |found| usize::try_from(found.len()).unwrap_or(0));
+    let mut bytes = Vec::with_capacity(size.min(most) + 1);
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable().cause(error))?;
     if bytes.len() > most {
         return Err(unreadable().cause(format!("it is larger than {most} bytes")));
@@ -226,11 +228,27 @@ pub fn add(meow: &Path, records: &[Record], writer: &str, now: Timestamp) -> Res
 /// # Errors
 /// The folder cannot be made or written.
 pub fn write(meow: &Path, place: &str, bytes: &[u8]) -> Result<()> {
+    write_whole(&checked(meow, place)?, bytes)
+}
+
+/// Writes it likewise, where a crash may take the file away again, in full: its mark is there before it, and without the
+/// file it says that there is something to seal.
+///
+/// # Errors
+/// Those of [`write`].
+pub(super) fn write_marked(meow: &Path, place: &str, bytes: &[u8]) -> Result<()> {
+    let path = checked(meow, place)?;
+    let named = finished(&path, bytes).and_then(|file| disk::put(file, &path));
+    named.map(drop).map_err(|error| Error::store(format!("{} cannot be written", path.display())).cause(error))
+}
+
+/// Returns the path of a segment that may be written, and clears up in its folder.
+fn checked(meow: &Path, place: &str) -> Result<PathBuf> {
     let path = meow.join(place);
     is_place(place)?;
     no_link(meow, &path)?;
     path.parent().into_iter().for_each(sweep_old);
-    write_whole(&path, bytes)
+    Ok(path)
 }
 
 /// Returns the segments below the folder `.meow` of a work tree, in the order of their paths.

@@ -52,7 +52,7 @@ impl Spool {
     /// # Errors
     /// The segment cannot be written; every journal is still there then.
     pub fn seal(&self, into: &SealInto, wanted: &dyn Fn(&str) -> bool) -> Result<Sealed> {
-        self.seal_with(into.writer, into.now, wanted, &mut |place, bytes| files::write(into.meow, place, bytes))
+        self.seal_with(into.writer, into.now, wanted, &mut |place, bytes| files::write_marked(into.meow, place, bytes))
     }
 
     /// Seals likewise, and hands the segment, by its path below `.meow`, to `keep`, which has it on the disk when it returns.

@@ -156,17 +156,23 @@ impl Spool {
     /// Removes what processes left that died while they began a journal; young ones may still live.
     pub(super) fn sweep(&self) {
         let spool = self.private.join("spool");
+        let mut begun = Vec::new();
+        for folder in files::entries(&spool).unwrap_or_default() {
+            let files = files::entries(&folder.path()).unwrap_or_default();
+            let is_begun = |file: &fs::DirEntry| file.file_name().to_string_lossy().starts_with(journal::BEGINNING);
+            begun.extend(files.into_iter().filter(is_begun).map(|file| file.path()));
+        }
+        if begun.is_empty() {
+            return;
+        }
         let changed = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
         // The file system's own idea of now, which is what the others' ages are told in.
         let now = tempfile::Builder::new().prefix(journal::BEGINNING).tempfile_in(&spool);
         let Some(now) = now.ok().and_then(|file| changed(file.path())) else { return };
-        for folder in files::entries(&spool).unwrap_or_default() {
-            for file in files::entries(&folder.path()).unwrap_or_default() {
-                let begun = file.file_name().to_string_lossy().starts_with(journal::BEGINNING);
-                let old = || changed(&file.path()).and_then(|then| now.duration_since(then).ok());
-                if begun && old().is_some_and(|age| age >= LEFT_OVER) {
-                    let _ = fs::remove_file(file.path());
-                }
+        for file in begun {
+            let age = changed(&file).and_then(|then| now.duration_since(then).ok());
+            if age.is_some_and(|age| age >= LEFT_OVER) {
+                let _ = fs::remove_file(file);
             }
         }
     }
