@@ -207,7 +207,8 @@ fn perform(
     let stop = Stop::default();
     stop.on_signals().map_err(|error| Error::new(Kind::Bug, "no signal handlers").cause(error))?;
     let redactor = Arc::new(run.redactor());
-    let options = Options { sandbox, ..run.options(repository, &logs, &redactor) };
+    let groups = sandbox::groups(plan, context);
+    let options = Options { sandbox, groups, ..run.options(repository, &logs, &redactor) };
     let mut progress = Progress::new(plan, terminal, args.keep_going, args.manual);
     let mut summary = Summary::new(plan, id);
     let mut stream = args.events.is_some().then(|| Stream::new(terminal, plan, id));
@@ -273,7 +274,7 @@ impl Run<'_> {
         redaction::Lazy::new(known(&self.context.settings, set.chain(typed)))
     }
 
-    /// Returns how it is carried out, with no sandbox.
+    /// Returns how it is carried out, with no sandbox and no control groups.
     fn options(&self, repository: Option<&Repository>, logs: &Path, redactor: &Arc<redaction::Lazy>) -> Options {
         let Self { args, context, project, .. } = self;
         let root = project.root.to_string_lossy();
@@ -287,6 +288,7 @@ impl Run<'_> {
             grace: GRACE,
             sandbox: None,
             sandbox_floor: sandbox::floor(context),
+            groups: None,
             shared: shared(args, context, self.plan),
             inputs: repository.and_then(|_| identity::inputs(project, context)),
             recognise: repository.map(|repository| recognise::recogniser(repository, &root, Arc::clone(redactor))),

@@ -1,11 +1,15 @@
-//! The sandbox of an execution: what of this project it guards, and what happens where none can be made.
+//! What confines an execution: the sandbox, and what of this project that guards; control groups for declared limits.
+
+use std::sync::Arc;
 
 use super::Context;
 use super::project::Project;
 use super::workflows;
 use crate::error::{Error, Result};
+use crate::execute::Groups;
 use crate::execute::sandbox::{Ground, Sandbox, strictest};
 use crate::plan::Plan;
+use crate::redact::inert;
 use crate::workflow::Sandbox as Mode;
 
 /// Returns the least that holds for every step: what the person's settings say, else `auto` for what runs without being
@@ -33,6 +37,23 @@ pub fn prepare(name: &str, project: &Project, plan: &Plan, context: &Context) ->
         }
         Err(why) => Err(Error::request(format!("no sandbox can be made, and a step requires one: {why}"))
             .hint("install bubblewrap, and allow user namespaces; `sandbox = \"auto\"` runs without where it must")),
+    }
+}
+
+/// Returns control groups for the steps of a plan that declare limits; `None` where none does or a watchdog has to do. Which
+/// of them it is, only `--verbose` says.
+pub fn groups(plan: &Plan, context: &Context) -> Option<Arc<Groups>> {
+    match Groups::open(plan) {
+        Ok(groups) => {
+            let groups = groups?;
+            context.terminal.detail(&format!("steps are limited by control groups ({})", groups.limits()));
+            Some(Arc::new(groups))
+        }
+        Err(why) => {
+            let why = inert::terminal(&why);
+            context.terminal.detail(&format!("memory and processes of steps are watched, `cpu` is not limited: {why}"));
+            None
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! starts a process, waits for its end and takes the next step itself; the first thread watches clock and stop handle.
 
 mod confine;
-mod memory;
+mod held;
 mod running;
 mod slot;
 mod telling;
@@ -172,7 +172,7 @@ impl<'a> Drive<'a> {
     /// Watches over the slots until nothing runs or waits any more.
     fn watch<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, wakes: &Receiver<Wake>) {
         loop {
-            self.look_at_memory();
+            self.look_at_what_is_held();
             let mut state = self.state();
             self.obey_stop(&mut state);
             self.enforce_limits(&mut state);

@@ -148,7 +148,7 @@ pub enum Ending {
     OverLimit {
         /// Of what.
         resource: Resource,
-        /// The limit, in bytes or milliseconds.
+        /// The limit: bytes, milliseconds, or how many.
         limit: u64,
         /// What it held when it was found above the limit, where that is known.
         used: Option<u64>,
@@ -172,6 +172,8 @@ pub enum Resource {
     CpuTime,
     /// A file that it writes, in bytes.
     FileSize,
+    /// Its processes and their threads.
+    Processes,
 }
 
 impl Resource {
@@ -181,6 +183,7 @@ impl Resource {
             Self::Memory => "meow.over.memory_bytes",
             Self::CpuTime => "meow.over.cpu_time_ms",
             Self::FileSize => "meow.over.file_bytes",
+            Self::Processes => "meow.over.processes",
         }
     }
 }

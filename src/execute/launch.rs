@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use rustix::fs::{Access, FileType, access};
 
+use super::cgroup::Gate;
 use super::command;
 use super::process::Process;
 use super::spawn::{Place, Signals, Spawn};
@@ -72,7 +73,8 @@ impl Launcher {
         Place::new(&self.directory, nothing, output.unwrap_or(nothing), &self.signals)
     }
 
-    /// Starts a command's text behind the words of `prefix` with `more` variables.
+    /// Starts a command's text behind the words of `prefix` with `more` variables, in a control group where there is a
+    /// `gate` to one.
     ///
     /// # Errors
     /// The program or the folder is absent, or the system refuses.
@@ -81,7 +83,7 @@ impl Launcher {
         text: &str,
         prefix: &[OsString],
         more: &[(&str, &str)],
-        place: &Place,
+        place: (&Place, Option<&Gate>),
     ) -> io::Result<Process> {
         /// A file that is executable but no binary and without `#!`: shells run it, the system does not.
         const ENOEXEC: i32 = 8;
@@ -99,7 +101,13 @@ impl Launcher {
         }
     }
 
-    fn start(&self, words: &[&str], prefix: &[OsString], more: &[(&str, &str)], place: &Place) -> io::Result<Process> {
+    fn start(
+        &self,
+        words: &[&str],
+        prefix: &[OsString],
+        more: &[(&str, &str)],
+        (place, gate): (&Place, Option<&Gate>),
+    ) -> io::Result<Process> {
         let words = words.iter().map(|word| word.as_bytes());
         let words = prefix.iter().map(|word| word.as_bytes()).chain(words);
         let words: Vec<CString> = words.map(text).collect::<io::Result<_>>()?;
@@ -117,7 +125,7 @@ impl Launcher {
         let changed = |set: &CStr, length: usize| names.contains(&&set.to_bytes()[..length]);
         let kept = self.environment.iter().filter(|(set, length)| !changed(set, *length)).map(|(set, _)| set);
         let env: Vec<&CStr> = kept.chain(&added).map(CString::as_c_str).collect();
-        let spawn = Spawn { program: &program, args: &args, env: &env };
+        let spawn = Spawn { program: &program, args: &args, env: &env, gate };
         super::spawn::spawn(&spawn, place).map(Process::new)
     }
 

@@ -1,6 +1,7 @@
 //! Drives a plan with real processes and tells what happens as a stream of events.
 #![expect(clippy::disallowed_methods, reason = "this room starts processes and writes their logs")]
 
+mod cgroup;
 mod command;
 mod drive;
 pub mod event;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use cgroup::Groups;
 pub use event::{BUG, Ending, Event, ExecutionOutcome, Resource, Usage};
 pub use foreground::{Around, foreground};
 pub use ledger::Shared;
@@ -56,6 +58,8 @@ pub struct Options {
     pub sandbox: Option<Sandbox>,
     /// The least that holds for every step.
     pub sandbox_floor: workflow::Sandbox,
+    /// Control groups for steps with declared limits; without them a watchdog looks after these.
+    pub groups: Option<Arc<Groups>>,
     /// The machine as executions share it; without it this one goes by itself.
     pub shared: Option<Shared>,
     /// Takes the hash of what a step reads; without it nothing is known of that.

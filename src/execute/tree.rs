@@ -60,6 +60,12 @@ fn kibibytes(member: Member, file: &str, key: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
+/// Returns how many threads processes have together; each has one at least.
+pub(super) fn threads(members: &[Member]) -> u64 {
+    let of = |member: &Member| fs::read_dir(format!("/proc/{}/task", member.pid.as_raw_nonzero()));
+    members.iter().map(|member| of(member).map_or(0, |threads| threads.count() as u64)).sum()
+}
+
 /// Sends a signal to processes; that one is gone is fine.
 pub(super) fn signal(members: &[Member], signal: Signal) {
     for member in members {
@@ -93,6 +99,7 @@ mod tests {
         assert_eq!(members.iter().map(|member| member.depth).max(), Some(2));
         let (proportional, resident) = (proportional_bytes(&members), resident_bytes(&members));
         assert!(0 < proportional && proportional <= resident, "{proportional} of {resident}");
+        assert_eq!(threads(&members), 4);
         signal(&members, Signal::KILL);
         assert!(!child.wait().expect("its end").success());
     }

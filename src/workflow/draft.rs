@@ -20,6 +20,8 @@ const MOST_INPUTS: usize = 1_000;
 const MOST_ATTEMPTS: i64 = 100;
 /// How many open files a step may be limited to; a program has three from the start.
 const OPEN_FILES: std::ops::RangeInclusive<i64> = 3..=1 << 20;
+/// Processes and threads that a step may have at once, up to the most that Linux knows.
+const PROCESSES: std::ops::RangeInclusive<i64> = 1..=1 << 22;
 pub(super) const STEP_KEYS: [&str; 18] = [
     "id",
     "title",
@@ -253,7 +255,7 @@ fn retry(table: &Table<'_, '_>) -> Result<Option<Retry>> {
 
 fn resources(table: &Table<'_, '_>) -> Result<Resources> {
     let Some(resources) = table.table("resources")? else { return Ok(Resources::default()) };
-    resources.only(&["cpu", "memory", "cpu_time", "file_size", "open_files"])?;
+    resources.only(&["cpu", "memory", "cpu_time", "file_size", "open_files", "processes"])?;
     let cpu = resources.number("cpu")?;
     if cpu.is_some_and(|cpu| !(0.01..=4096.0).contains(&cpu)) {
         return Err(resources.wrong("cpu", "must be between 0.01 and 4096 processors"));
@@ -266,12 +268,17 @@ fn resources(table: &Table<'_, '_>) -> Result<Resources> {
     if open_files.is_some_and(|files| !OPEN_FILES.contains(&files)) {
         return Err(resources.wrong("open_files", "must be between 3 and 1048576"));
     }
+    let processes = resources.whole("processes")?;
+    if processes.is_some_and(|processes| !PROCESSES.contains(&processes)) {
+        return Err(resources.wrong("processes", "must be between 1 and 4194304"));
+    }
     Ok(Resources {
         cpu,
         memory_bytes: bytes("memory")?,
         cpu_time: time(&resources, "cpu_time", false)?,
         file_bytes: bytes("file_size")?,
         open_files: open_files.and_then(|files| u64::try_from(files).ok()),
+        processes: processes.and_then(|processes| u64::try_from(processes).ok()),
     })
 }
 

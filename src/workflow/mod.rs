@@ -205,6 +205,8 @@ pub struct Resources {
     pub file_bytes: Option<u64>,
     /// Files that one of its processes may have open.
     pub open_files: Option<u64>,
+    /// Processes and threads that it may have at once.
+    pub processes: Option<u64>,
 }
 
 /// Something odd in a file, with its place.
@@ -454,7 +456,7 @@ needs = ["test"]
     #[test]
     fn a_step_takes_what_its_workflow_says_of_the_sandbox() {
         let text = "formula = \"ci\"\nsandbox = \"auto\"\nreads = [\"~/.cargo\"]\n[[steps]]\nid = \"a\"\n[[steps]]\nid = \"b\"\n\
-                    sandbox = \"required\"\nnetwork = true\nreads = []\nresources = { cpu_time = \"10s\", file_size = \"1MiB\" }\n";
+                    sandbox = \"required\"\nnetwork = true\nreads = []\nresources = { cpu_time = \"10s\", file_size = \"1MiB\", processes = 9 }\n";
         let workflow = own(text, &[]).expect("valid");
         let found = |at: usize| workflow.steps[at].confinement.clone();
         assert_eq!((found(0).sandbox, found(0).network), (Some(Sandbox::Auto), None));
@@ -463,8 +465,8 @@ needs = ["test"]
         assert_eq!((found(1).reads, found(1).writes), (Some(Vec::new()), None));
         let held = workflow.steps[1].resources;
         assert_eq!(
-            (held.cpu_time, held.file_bytes, held.open_files),
-            (Some(Duration::from_secs(10)), Some(1 << 20), None)
+            (held.cpu_time, held.file_bytes, held.open_files, held.processes),
+            (Some(Duration::from_secs(10)), Some(1 << 20), None, Some(9))
         );
         let child = "formula = \"child\"\nextends = \"ci\"\nsandbox = \"off\"\n";
         let workflow = among(&[("child", child), ("ci", text)]).expect("valid");

@@ -96,10 +96,11 @@ fn step_key(key: &str) -> Option<(Value, &'static str)> {
                     "cpu_time": { "type": "string" },
                     "file_size": { "type": "string" },
                     "open_files": { "type": "integer", "minimum": 3, "maximum": 1_048_576 },
+                    "processes": { "type": "integer", "minimum": 1, "maximum": 4_194_304 },
                 },
                 "additionalProperties": false,
             }),
-            "What it needs and is held to, as in { cpu = 2, memory = \"2GiB\", cpu_time = \"10m\", file_size = \"1GiB\", open_files = 256 }.",
+            "What it needs and is held to, as in { cpu = 2, memory = \"2GiB\", cpu_time = \"10m\", file_size = \"1GiB\", open_files = 256, processes = 200 }.",
         ),
         "inputs" => (
             texts(),

@@ -293,6 +293,7 @@ fn a_panic_beside_a_step_is_an_end_and_nothing_hangs() {
         undo: false,
         grace: Duration::from_secs(1),
         sandbox: None,
+        groups: None,
         sandbox_floor: meow::workflow::Sandbox::Off,
         shared: None,
         inputs: None,

@@ -43,6 +43,66 @@ fn memory_is_held_to_what_was_declared() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn processes_and_threads_are_held_to_what_was_declared() {
+    let many = |most: u32| {
+        let command = "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.6 & done; wait";
+        run(&format!("run = \"{command}\"\nresources = {{ processes = {most} }}"))
+    };
+    let (said, end) = many(5);
+    let found = (said.code, &end["ending"]["resource"], &end["ending"]["limit"]);
+    assert_eq!(found, (1, &"processes".into(), &5.into()), "{end}");
+    assert_eq!(end["metrics"]["meow.over.processes"], 5.0);
+    assert!(said.err.contains("at its limit of 5 for processes and threads"), "{}", said.err);
+    let (said, end) = many(20);
+    assert_eq!((said.code, &end["ending"]["code"]), (0, &0.into()), "{}", said.err);
+    assert!(end["metrics"]["meow.cgroup"].is_f64(), "which of the two held to it is recorded: {end}");
+}
+
+/// Runs where these tests are the only processes of a group below a delegated one, such as
+/// `systemd-run --user --scope -p Delegate=yes sh -c 'g=/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup); mkdir $g/tests;
+/// echo $$ > $g/tests/cgroup.procs; exec cargo test limits'`.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_control_group_holds_where_one_is_delegated() {
+    let space = Space::repository();
+    let execute = |step: &str| {
+        space.write(".meow/workflows/ci.toml", &format!("formula = \"ci\"\n[[steps]]\nid = \"a\"\n{step}\n"));
+        let said = space.meow(&["execute", "--verbose", "--events", "jsonl"]);
+        let events: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        let end = events.into_iter().find(|event| event["event"] == "attempt-finished").expect("an end");
+        (said, end)
+    };
+    // Within its limits; what it leaves behind throws its variables away.
+    let within = "cat /proc/self/cgroup > group; env -i setsid sleep 60 > /dev/null 2>&1 & sleep 0.2";
+    let (said, end) =
+        execute(&format!("run = '''{within}'''\nresources = {{ memory = \"200MiB\", processes = 20, cpu = 0.5 }}"));
+    if let Some(why) = said.err.lines().find(|line| line.contains("of steps are watched")) {
+        println!("skipped: {why}");
+        assert_eq!((said.code, &end["metrics"]["meow.cgroup"]), (0, &0.0.into()));
+        return;
+    }
+    assert_eq!((said.code, &end["metrics"]["meow.cgroup"]), (0, &1.0.into()), "{}{end}", said.err);
+    let group = space.read("group");
+    let group = group.lines().find_map(|line| line.strip_prefix("0::/")).expect("a group");
+    assert!(group.contains("meow-"), "{group}");
+    assert!(!std::path::Path::new("/sys/fs/cgroup").join(group).exists(), "nothing is left of {group}");
+    let hog = r#"run = '''perl -e '$x = "x" x 300_000_000; sleep 20' '''"#;
+    let (said, end) = execute(&format!("{hog}\nresources = {{ memory = \"100MiB\" }}"));
+    assert_eq!((said.code, &end["ending"]["resource"]), (1, &"memory".into()), "{}{end}", said.err);
+    assert!(end["ending"]["used"].as_u64().is_none_or(|used| used <= 100 << 20), "never above: {end}");
+    let (_, end) = execute("run = '''sh -c 'f() { f | f & f; }; f' '''\nresources = { processes = 30 }");
+    assert_eq!(end["ending"]["resource"], "processes", "{end}");
+    let spin = "exec perl -MTime::HiRes=time -e '$t = time; 1 while time - $t < 2'";
+    let (_, end) = execute(&format!("run = \"{spin}\"\nresources = {{ cpu = 0.25 }}"));
+    let used = |key: &str| end["usage"][key].as_f64().expect("known");
+    assert!(used("user_ms") + used("system_ms") < 1_000.0, "a quarter of 2 s: {end}");
+    let deaf = "trap '' TERM; setsid sleep 60 & sleep 60";
+    let (_, end) = execute(&format!("run = \"{deaf}\"\ntimeout = \"1s\"\nresources = {{ cpu = 1 }}"));
+    assert_eq!(end["ending"]["ending"], "timed-out", "{end}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn the_peak_of_a_longer_step_is_that_of_all_its_processes() {
     let hog = r#"perl -e '$x = "x" x 60_000_000; sleep 2'"#;
     let peak = |command: &str| {
@@ -69,6 +129,6 @@ fn programs_are_held_to_processor_time_and_size_of_files() {
 
 #[test]
 fn what_is_not_declared_is_not_held() {
-    let (said, end) = run("run = '''perl -e '$x = \"x\" x 90_000_000' '''\nresources = { cpu = 0.01 }");
+    let (said, end) = run("run = '''perl -e '$x = \"x\" x 90_000_000' '''\nresources = { cpu = 1 }");
     assert_eq!((said.code, &end["ending"]["code"]), (0, &0.into()), "{}", said.err);
 }

@@ -237,11 +237,13 @@ pub(super) fn told(ending: &Ending) -> String {
             let amount = |amount: u64| match resource {
                 Resource::CpuTime => time(milliseconds(amount)),
                 Resource::Memory | Resource::FileSize => bytes(milliseconds(amount)),
+                Resource::Processes => amount.to_string(),
             };
             let of = match resource {
                 Resource::Memory => "memory",
                 Resource::CpuTime => "processor time",
                 Resource::FileSize => "a file it wrote",
+                Resource::Processes => "processes and threads",
             };
             let held = used.map(|used| format!(" (it held {})", amount(used))).unwrap_or_default();
             format!("was ended at its limit of {} for {of}{held}", amount(*limit))

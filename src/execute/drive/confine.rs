@@ -6,12 +6,15 @@ use std::fs::OpenOptions;
 use std::path::Path;
 
 use super::Drive;
-use crate::execute::event::{Ending, Resource};
-use crate::execute::{limits, sandbox};
+use crate::execute::cgroup::Leaf;
+use crate::execute::event::{Ending, Resource, Usage};
+use crate::execute::{cgroup, limits, sandbox};
 use crate::workflow::{Resources, Sandbox, Step};
 
 /// The metric that says whether an attempt that wanted a sandbox had one: 1 or 0.
 const SANDBOXED: &str = "meow.sandboxed";
+/// The metric that says whether an attempt that declares memory, processes or processors ran in a control group: 1 or 0.
+const GROUPED: &str = "meow.cgroup";
 
 impl Drive<'_> {
     /// Returns the words in front of a step's command; `metrics` is where the step writes its numbers.
@@ -40,9 +43,12 @@ impl Drive<'_> {
     }
 
     /// Adds what meow itself says of an attempt to its metrics.
-    pub(super) fn own_metrics(&self, step: &Step, ending: &Ending, metrics: &mut BTreeMap<String, f64>) {
+    pub(super) fn own_metrics(&self, step: &Step, ending: &Ending, grouped: bool, metrics: &mut BTreeMap<String, f64>) {
         if let Some(sandboxed) = self.sandboxed(step) {
             metrics.insert(SANDBOXED.to_owned(), f64::from(u8::from(sandboxed)));
+        }
+        if cgroup::controllers(&step.resources).next().is_some() {
+            metrics.insert(GROUPED.to_owned(), f64::from(u8::from(grouped)));
         }
         if let Ending::OverLimit { resource, limit, .. } = ending {
             metrics.insert(resource.metric().to_owned(), decimal(*limit));
@@ -56,8 +62,20 @@ fn decimal(number: u64) -> f64 {
 }
 
 /// Returns an ending with the name of the declared limit that brought it about. A signal that ended a program behind a
-/// shell or in a sandbox shows as exit code 128 and its number.
-pub(super) fn explained(ending: Ending, resources: &Resources) -> Ending {
+/// shell or in a sandbox shows as exit code 128 and its number. A control group tells of its own limits; then `usage` takes
+/// what it tells of memory.
+pub(super) fn explained(ending: Ending, resources: &Resources, leaf: Option<&Leaf>, usage: &mut Usage) -> Ending {
+    if let (Some(leaf), Ending::Signaled { .. } | Ending::Exited { code: 1.. }) = (leaf, &ending) {
+        if let Some(limit) = leaf.memory.filter(|_| leaf.out_of_memory()) {
+            // What could be given back was by then, so that this is what it needed.
+            let used = leaf.peak();
+            usage.peak_memory_bytes = usage.peak_memory_bytes.max(used);
+            return Ending::OverLimit { resource: Resource::Memory, limit, used };
+        }
+        if let Some(limit) = leaf.processes.filter(|_| leaf.out_of_processes()) {
+            return Ending::OverLimit { resource: Resource::Processes, limit, used: None };
+        }
+    }
     let signal = match ending {
         Ending::Signaled { signal } => signal,
         Ending::Exited { code } => code - 128,
@@ -90,7 +108,7 @@ mod tests {
             (Ending::Exited { code: 1 }, Ending::Exited { code: 1 }),
             (Ending::Cancelled, Ending::Cancelled),
         ] {
-            assert_eq!(explained(ending, &resources), expected);
+            assert_eq!(explained(ending, &resources, None, &mut Usage::default()), expected);
         }
     }
 }

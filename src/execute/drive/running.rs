@@ -1,11 +1,13 @@
 //! An attempt while it runs, as the first thread sees it: its time limit, and how it is ended.
 
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::memory::Memory;
+use super::held::Held;
+use crate::execute::cgroup::Leaf;
 use crate::execute::event::Ending;
 use crate::execute::process::Process;
 use crate::plan::{PlannedStep, Start};
@@ -27,8 +29,10 @@ pub(super) struct Running {
     kill_at: Option<Duration>,
     /// Whether its first process has ended.
     pub leader_ended: bool,
-    /// What is known of its memory.
-    pub memory: Memory,
+    /// What is known of its memory and processes.
+    pub held: Held,
+    /// Its control group, where it runs in one.
+    leaf: Option<Arc<Leaf>>,
 }
 
 impl Running {
@@ -36,8 +40,8 @@ impl Running {
     pub(super) fn new(start: Start, started: Duration, planned: &PlannedStep) -> Self {
         let after = |ms: u64| started.saturating_add(Duration::from_millis(ms));
         let limit = planned.timeout.map(|limit| (after(limit.limit_ms), limit.limit_ms));
-        let memory = Memory::new(started, planned.step.resources.memory_bytes);
-        Self { start: Some(start), limit, warn_at: planned.warn_ms.map(after), memory, ..Self::default() }
+        let held = Held::new(started, &planned.step.resources);
+        Self { start: Some(start), limit, warn_at: planned.warn_ms.map(after), held, ..Self::default() }
     }
 
     /// Returns what runs where it has just become worth a word how long.
@@ -55,15 +59,19 @@ impl Running {
             None if self.leader_ended => None,
             None => {
                 let limit = self.limit.map(|(at, _)| at);
-                [self.warn_at, limit].into_iter().flatten().chain([self.memory.next]).min()
+                [self.warn_at, limit].into_iter().flatten().chain([self.held.next]).min()
             }
             Some(_) => self.kill_at,
         }
     }
 
-    /// Takes the process that was started for it; it may have to end already.
-    pub(super) fn attach(&mut self, process: Process) {
+    /// Takes the process that was started for it, and the control group it runs in; it may have to end already.
+    pub(super) fn attach(&mut self, process: Process, leaf: Option<Arc<Leaf>>) {
         self.process = Some(process);
+        if let Some(leaf) = &leaf {
+            self.held.by(leaf);
+        }
+        self.leaf = leaf;
         match (&self.ending, self.kill_at) {
             (Some(_), Some(_)) => process.signal(Signal::TERM),
             (Some(_), None) => process.signal(Signal::KILL),
@@ -82,6 +90,11 @@ impl Running {
             withdraw(&answer);
         }
         self.answer = Some(answer);
+    }
+
+    /// Returns its control group, where it runs in one.
+    pub(super) fn leaf(&self) -> Option<Arc<Leaf>> {
+        self.leaf.clone()
     }
 
     /// Lets go of the process, which is about to be reaped: nothing may be sent to its id from now on. Returns why it
@@ -118,6 +131,10 @@ impl Running {
     pub(super) fn kill(&mut self) {
         self.kill_at = None;
         self.signal(Signal::KILL);
+        if let (Some(leaf), Some(_)) = (&self.leaf, self.process) {
+            // What left its group too.
+            leaf.kill();
+        }
     }
 
     /// Whether what is left of its group still may end by itself. A shell dies of SIGTERM at once; the programs it

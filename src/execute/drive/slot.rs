@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::{Drive, End, Running, State, confine};
+use crate::execute::cgroup::{Gate, Leaf};
 use crate::execute::event::{BUG, Ending, Event, Usage};
 use crate::execute::launch::GIVEN;
 use crate::execute::log;
@@ -120,25 +121,31 @@ impl Drive<'_> {
         // What ended and what starts is in the journal before the process is there: an execution that is killed knows
         // what it began.
         self.keep();
-        let process = match self.launch(start.step, &start.attempt.to_string(), command, exit) {
+        let step = &self.plan.steps[start.step.at()].step;
+        let leaf = self.options.groups.as_ref().and_then(|groups| groups.leaf(&step.resources)).map(Arc::new);
+        let gate = leaf.as_deref().map(Leaf::gate);
+        let process = match self.launch(start.step, &start.attempt.to_string(), command, (exit, gate)) {
             Ok(process) => process,
             Err(reason) => return Ending::NotStarted { reason }.into(),
         };
+        let leaf = leaf.filter(|leaf| leaf.is_entered());
         if let Some(running) = self.state().running.get_mut(&start.slot) {
-            running.attach(process);
+            running.attach(process, leaf.clone());
         }
         // While it runs there is time.
         let account = Account::of(process.id());
         self.show();
         process.wait();
-        let (ending, usage) = self.reap(start.slot, process, &account, exit);
+        let (ending, mut usage) = self.reap(start.slot, process, &account, exit);
+        if let Some(leaf) = &leaf {
+            leaf.kill();
+        }
         let alone = self.state().running.len() == 1;
-        let step = &self.plan.steps[start.step.at()].step;
         self.leash.end(&step.id, start.attempt, alone, self.clock);
-        let ending = confine::explained(ending, &step.resources);
+        let ending = confine::explained(ending, &step.resources, leaf.as_deref(), &mut usage);
         let error = self.recognised(start, &ending);
         let mut metrics = self.metrics(start);
-        self.own_metrics(step, &ending, &mut metrics);
+        self.own_metrics(step, &ending, leaf.is_some(), &mut metrics);
         End { ending, usage, error, metrics, inputs: None }
     }
 
@@ -180,7 +187,13 @@ impl Drive<'_> {
     }
 
     /// Starts a command of a step; `attempt` is its number, or `undo`.
-    pub(super) fn launch(&self, step: StepIndex, attempt: &str, command: &str, exit: &Exit) -> Result<Process, String> {
+    pub(super) fn launch(
+        &self,
+        step: StepIndex,
+        attempt: &str,
+        command: &str,
+        (exit, gate): (&Exit, Option<&Gate>),
+    ) -> Result<Process, String> {
         let step = &self.plan.steps[step.at()].step;
         let launcher = self.launcher.as_ref().map_err(Clone::clone)?;
         let place = exit.place.as_ref().map_err(Clone::clone)?;
@@ -194,7 +207,7 @@ impl Drive<'_> {
         let front = self.front(step, &metrics)?;
         let first_word = || command.split_whitespace().next().unwrap_or_default().escape_debug();
         launcher
-            .launch(command, &front, &env, place)
+            .launch(command, &front, &env, (place, gate))
             .map(|process| process.sandboxed(self.sandboxed(step) == Some(true)))
             .map_err(|error| format!("`{}` cannot be started: {error}", first_word()))
     }
@@ -213,7 +226,7 @@ impl Drive<'_> {
         let (forced, peak) = {
             let mut state = self.state();
             let running = state.running.get_mut(&slot);
-            running.map_or((None, 0), |running| (running.detach(), running.memory.peak))
+            running.map_or((None, 0), |running| (running.detach(), running.held.peak))
         };
         let (ending, mut usage) = process.reap(account);
         usage.peak_memory_bytes = usage.peak_memory_bytes.max(Some(peak).filter(|peak| *peak > 0));

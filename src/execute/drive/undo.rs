@@ -31,7 +31,7 @@ impl Drive<'_> {
                 return;
             }
             let started = self.clock.elapsed();
-            let ending = match self.launch(step, "undo", command, &exit) {
+            let ending = match self.launch(step, "undo", command, (&exit, None)) {
                 Ok(process) => self.await_undo(process, self.limit_of(step), wakes),
                 Err(reason) => Ending::NotStarted { reason },
             };

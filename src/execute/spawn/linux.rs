@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::process::Pid;
 
 use super::Spawn;
+use crate::execute::cgroup::Gate;
 
 /// What the child may use of a stack, in pieces of 16 bytes, to which a stack is aligned: a few calls of the system.
 const STACK: usize = 16 << 10 >> 4;
@@ -83,6 +84,7 @@ struct Order<'a> {
     program: &'a CStr,
     args: &'a [*const c_char],
     env: &'a [*const c_char],
+    gate: Option<&'a Gate>,
     /// Why it did not become the program.
     error: Cell<Option<c_int>>,
 }
@@ -94,7 +96,7 @@ struct Order<'a> {
 #[expect(unsafe_code, reason = "no safe interface starts a process at this price")]
 pub fn spawn(what: &Spawn, place: &Place) -> io::Result<Pid> {
     let (args, env) = (pointers(what.args), pointers(what.env));
-    let order = Order { place, program: what.program, args: &args, env: &env, error: Cell::new(None) };
+    let order = Order { place, program: what.program, args: &args, env: &env, gate: what.gate, error: Cell::new(None) };
     let mut stack = place.stack.lock().unwrap_or_else(PoisonError::into_inner);
     let held = block_signals();
     // SAFETY: the child runs `begin` alone, on a stack of its own that is locked; this thread waits until it has become
@@ -141,6 +143,10 @@ extern "C" fn begin(order: *mut c_void) -> c_int {
     let order = unsafe { &*order.cast::<Order>() };
     // SAFETY: plain calls of the system with strings, lists and sets that live in the order or here.
     unsafe {
+        if let Some(gate) = order.gate {
+            // 0 is whoever writes it. Outside of the group it starts too: its limits are looked after otherwise then.
+            gate.enter(libc::write(gate.file().as_raw_fd(), c"0".as_ptr().cast(), 1) == 1);
+        }
         if prepare(order.place) == 0 {
             libc::execve(order.program.as_ptr(), order.args.as_ptr(), order.env.as_ptr());
         }
@@ -202,7 +208,12 @@ mod tests {
         let file = folder.path().join("seen");
         let output = File::create(&file).expect("a file");
         let nothing = File::open("/dev/null").expect("nothing");
-        let spawn = Spawn { program: c"/bin/sh", args: &[c"sh", c"-c", SEEN], env: &[c"A=1", c"PATH=/usr/bin:/bin"] };
+        let spawn = Spawn {
+            program: c"/bin/sh",
+            args: &[c"sh", c"-c", SEEN],
+            env: &[c"A=1", c"PATH=/usr/bin:/bin"],
+            gate: None,
+        };
         let pid = start(&spawn, nothing.as_fd(), output.as_fd()).expect("started");
         assert_ne!(getpgid(Some(pid)).expect("a group"), getpgrp());
         waitpid(Some(pid), WaitOptions::empty()).expect("ended");
@@ -234,13 +245,17 @@ mod tests {
         let place =
             |folder: &CStr| Place::new(folder, nothing.as_fd(), nothing.as_fd(), &Signals::new()).expect("a place");
         let check = |program: &CStr, folder: &CStr, expected: c_int| {
-            let error = spawn(&Spawn { program, args: &[program], env: &[] }, &place(folder)).expect_err("refused");
+            let error =
+                spawn(&Spawn { program, args: &[program], env: &[], gate: None }, &place(folder)).expect_err("refused");
             assert_eq!(error.raw_os_error(), Some(expected), "{program:?} in {folder:?}");
         };
         check(c"/no/such/program", c"/", libc::ENOENT);
         check(c"/dev/null", c"/", libc::EACCES);
         check(c"/bin/sh", c"/no/such/folder", libc::ENOENT);
         check(c"relative", c"/", libc::ENOENT);
-        assert!(spawn(&Spawn { program: c"bin/sh", args: &[c"sh", c"-c", c":"], env: &[] }, &place(c"/")).is_ok());
+        assert!(
+            spawn(&Spawn { program: c"bin/sh", args: &[c"sh", c"-c", c":"], env: &[], gate: None }, &place(c"/"))
+                .is_ok()
+        );
     }
 }

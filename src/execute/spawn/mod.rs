@@ -7,6 +7,8 @@ mod posix;
 
 use std::ffi::CStr;
 
+use super::cgroup::Gate;
+
 #[cfg(target_os = "linux")]
 pub(super) use linux::{Place, Signals, spawn};
 #[cfg(not(target_os = "linux"))]
@@ -20,4 +22,7 @@ pub(super) struct Spawn<'a> {
     pub args: &'a [&'a CStr],
     /// Its whole environment, as `NAME=value`.
     pub env: &'a [&'a CStr],
+    /// Where it enters a control group before it becomes the program; it is told whether it could. Linux only.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there are none"))]
+    pub gate: Option<&'a Gate>,
 }
