@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this room reads and writes git directories")]
 
 pub mod commit;
+mod glance;
 pub mod hooks;
 pub mod moves;
 mod objects;

@@ -11,6 +11,7 @@ use gix::status::plumbing::index_as_worktree::{Change, EntryStatus};
 use gix::status::tree_index::TrackRenames;
 use gix::status::{Item, Submodule, UntrackedFiles};
 
+use super::glance::glance;
 use super::patch::is_data;
 use super::{DATA_FOLDERS, Oid, Repository, trouble};
 use crate::error::{Error, Result};
@@ -91,28 +92,15 @@ impl Repository {
             .hint("`git sparse-checkout reapply --no-sparse-index` writes the index in full"));
         }
         let mut edits = Edits::new();
-        let mut touched = Vec::new();
-        let ignore = gix::submodule::config::Ignore::Dirty;
         let committed = person.head_tree_id_or_empty().map_err(trouble(wrong()))?.detach();
-        let platform = person
-            .status(Discard)
-            .map_err(trouble(wrong()))?
-            .index_worktree_rewrites(None)
-            .tree_index_track_renames(TrackRenames::Disabled)
-            .untracked_files(UntrackedFiles::Files)
-            .index_worktree_submodules(Submodule::Given { ignore, check_dirty: false });
-        let items: Items = if holds(&index, committed) {
-            let items = platform.into_index_worktree_iter(None).map_err(trouble(wrong()))?;
-            Box::new(items.map(|item| item.map(Item::IndexWorktree)))
-        } else {
-            Box::new(platform.into_iter(None).map_err(trouble(wrong()))?)
+        let is_committed = holds(&index, committed);
+        // Most of the time a glance at the files is enough.
+        let glanced = is_committed.then(|| glance(&person, &index, top)).flatten();
+        let is_sure = glanced.is_none();
+        let mut touched = match glanced {
+            Some(touched) => touched,
+            None => compared(&person, is_committed, &mut edits, &wrong)?,
         };
-        for item in items {
-            match item.map_err(trouble(wrong()))? {
-                Item::TreeIndex(change) => staged(change, &mut edits)?,
-                Item::IndexWorktree(item) => touched.extend(in_worktree(item)),
-            }
-        }
         touched.retain(|touched| !is_data(&touched.path));
         if touched.len() > MOST_FILES || bytes(top, &touched) > MOST_BYTES {
             return Ok(Snapshot::TooMuch);
@@ -126,6 +114,9 @@ impl Repository {
                 let unreadable = format!("{path} cannot be read");
                 pipeline.worktree_file_to_object(path.as_ref(), &index).map_err(trouble(unreadable))?
             };
+            if !is_sure && tracked && is_indexed(&index, &path, found.as_ref().map(|(id, kind, _)| (*kind, *id))) {
+                continue;
+            }
             if !tracked {
                 untracked.insert(path.clone());
             }
@@ -140,6 +131,45 @@ impl Repository {
         drop(pipeline);
         Ok(Snapshot::Tree(id, Box::new(Work { edits, tracked, objects: Self { inner: person } })))
     }
+}
+
+/// Compares the work tree with the index in full, and the index with HEAD unless they are known to be the same; notes what
+/// is staged in `edits`, and returns where the work tree differs.
+fn compared(
+    person: &gix::Repository,
+    is_committed: bool,
+    edits: &mut Edits,
+    wrong: &dyn Fn() -> String,
+) -> Result<Vec<Touched>> {
+    let ignore = gix::submodule::config::Ignore::Dirty;
+    let platform = person
+        .status(Discard)
+        .map_err(trouble(wrong()))?
+        .index_worktree_rewrites(None)
+        .tree_index_track_renames(TrackRenames::Disabled)
+        .untracked_files(UntrackedFiles::Files)
+        .index_worktree_submodules(Submodule::Given { ignore, check_dirty: false });
+    let items: Items = if is_committed {
+        let items = platform.into_index_worktree_iter(None).map_err(trouble(wrong()))?;
+        Box::new(items.map(|item| item.map(Item::IndexWorktree)))
+    } else {
+        Box::new(platform.into_iter(None).map_err(trouble(wrong()))?)
+    };
+    let mut touched = Vec::new();
+    for item in items {
+        match item.map_err(trouble(wrong()))? {
+            Item::TreeIndex(change) => staged(change, edits)?,
+            Item::IndexWorktree(item) => touched.extend(in_worktree(item)),
+        }
+    }
+    Ok(touched)
+}
+
+/// Whether this is what the index has at a path.
+fn is_indexed(index: &gix::index::State, path: &BString, found: Option<(EntryKind, gix::ObjectId)>) -> bool {
+    let held =
+        index.entry_by_path(path.as_ref()).and_then(|held| Some((held.mode.to_tree_entry_mode()?.kind(), held.id)));
+    held.is_some() && held == found
 }
 
 /// Whether the index says by itself that it holds this tree (index-format(5), cache tree), so that they need not be
@@ -170,13 +200,13 @@ fn staged(change: gix::diff::index::Change, edits: &mut Edits) -> Result<()> {
     }
 }
 
-/// A path at which the work tree differs from the index.
-struct Touched {
-    path: BString,
+/// A path at which the work tree may differ from the index.
+pub(super) struct Touched {
+    pub path: BString,
     /// Whether it is gone.
-    removed: bool,
+    pub removed: bool,
     /// Whether git tracks it.
-    tracked: bool,
+    pub tracked: bool,
 }
 
 fn in_worktree(item: InWorktree) -> Option<Touched> {

@@ -101,6 +101,111 @@ fn every_kind_of_change_counts_as_git_counts_it() {
     }
 }
 
+/// Some hundred files, so that several threads look at them, and random changes of every kind one upon the other.
+#[test]
+fn random_changes_count_as_git_counts_them() {
+    let space = Space::repository();
+    let mut random = fastrand::Rng::with_seed(4);
+    let files: Vec<String> =
+        (0..700).map(|at| format!("{}/{}/{at}.txt", ["a", "a.b", "b-c"][at % 3], at % 7)).collect();
+    for file in &files {
+        space.write(file, "text\n");
+    }
+    space.write(".gitignore", "*.log\n!kept.log\n/out/\nbuild/*\n!build/kept\n");
+    space.write("a/.gitignore", "ignored-here\n");
+    commit_all(&space, "files");
+    check(&space, false);
+    for round in 0..24 {
+        for _ in 0..random.usize(1..4) {
+            let file = random.choice(&files).expect("files");
+            let folder = file.rsplit_once('/').expect("a folder").0;
+            let at = space.root().join(file);
+            match random.u8(0..14) {
+                // Of the same size, and most often within the grain of the file system's clock.
+                0 | 1 if at.exists() => space.write(file, random.choice(["more\n", "less\n", "text\n"]).expect("one")),
+                2 if at.exists() => set_mode(&space, file, random.choice([0o644, 0o755]).expect("one")),
+                3 if at.exists() => std::fs::remove_file(at).expect("removed"),
+                4 => space.write(&format!("{folder}/new-{round}"), "new\n"),
+                5 => space.write(&format!("{folder}/deep/er/new-{round}"), "new\n"),
+                6 => space.write(&format!("{folder}/{}.log", random.choice(["kept", "noise"]).expect("one")), "said\n"),
+                7 => space.write(&format!("build/{}", random.choice(["kept", "lost"]).expect("one")), "made\n"),
+                8 => space.write(&format!("{}/ignored-here", random.choice(["a/1", "b-c/1"]).expect("one")), "x\n"),
+                9 => std::fs::create_dir_all(space.root().join(folder).join("empty")).expect("a folder"),
+                10 => space.write("out/a/b", "made\n"),
+                11 => {
+                    let link = space.root().join(folder).join(format!("to-{round}"));
+                    std::os::unix::fs::symlink("nowhere", link).unwrap_or_default();
+                }
+                12 => drop(space.git(&["status", "--porcelain"])),
+                _ => commit_all(&space, "more"),
+            }
+        }
+        let committed = space.git(&["status", "--porcelain"]).is_empty();
+        check(&space, !committed);
+        if round % 6 == 5 {
+            commit_all(&space, "all of it");
+            check(&space, false);
+        }
+    }
+}
+
+#[test]
+fn what_hides_a_change_from_a_glance_hides_none() {
+    let space = Space::repository();
+    for file in ["one", "two", "link", "folder/inner"] {
+        space.write(file, "text\n");
+    }
+    commit_all(&space, "files");
+    let at = |path: &str| space.root().join(path);
+    // A repository of its own, in a folder that git tracks files of and in one that it does not.
+    space.git_in(&at(""), &["init", "--quiet", "nested"]);
+    space.write("nested/file", "x\n");
+    space.git_in(&at("nested"), &["add", "."]);
+    space.git_in(&at("nested"), &["commit", "--quiet", "--message=nested"]);
+    check(&space, true);
+    std::fs::remove_dir_all(at("nested")).expect("removed");
+    check(&space, false);
+    // A link to a folder that holds the same files.
+    std::fs::rename(at("folder"), at(".git/elsewhere")).expect("moved");
+    std::os::unix::fs::symlink(".git/elsewhere", at("folder")).expect("a link");
+    check(&space, true);
+    std::fs::remove_file(at("folder")).expect("removed");
+    std::fs::rename(at(".git/elsewhere"), at("folder")).expect("moved");
+    check(&space, false);
+    // git is told not to look.
+    space.git(&["update-index", "--assume-unchanged", "one"]);
+    space.write("one", "more\n");
+    check(&space, false);
+    space.git(&["update-index", "--no-assume-unchanged", "one"]);
+    check(&space, true);
+    space.git(&["checkout", "--quiet", "--", "."]);
+    // The same numbers, other content: written when the index was, of the same size, with the old time of change.
+    let time = std::fs::metadata(at("two")).expect("a file").modified().expect("a time");
+    space.git(&["config", "core.trustctime", "false"]);
+    space.write("two", "more\n");
+    std::fs::File::options().write(true).open(at("two")).expect("a file").set_modified(time).expect("set");
+    let index = std::fs::File::options().write(true).open(at(".git/index")).expect("an index");
+    index.set_modified(time).expect("set");
+    // Not compared with git's answer: the copy of the index that it is asked with is younger.
+    assert!(state(&space.root()).dirty);
+    // Nothing of this kind is ever a file of git's.
+    space.git(&["checkout", "--quiet", "--", "two"]);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        at("pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .expect("a pipe");
+    check(&space, false);
+}
+
+fn commit_all(space: &Space, message: &str) {
+    space.git(&["add", "--all"]);
+    space.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+}
+
 #[test]
 fn names_with_odd_bytes_and_empty_files() {
     let space = Space::repository();
