@@ -79,8 +79,8 @@ pub(super) struct Row {
     started_ms: i64,
     duration_ms: f64,
     inputs_bytes: u64,
-    metrics: u32,
-    metric_count: u32,
+    pub(super) metrics: u32,
+    pub(super) metric_count: u32,
     detail: Option<Box<Detail>>,
     outcome: Outcome,
 }
@@ -267,7 +267,7 @@ pub struct Found {
     pub(super) texts: Texts,
     runs: Vec<Run>,
     pub(super) rows: Vec<Row>,
-    metrics: Vec<(u32, f64)>,
+    pub(super) metrics: Vec<(u32, f64)>,
     pub(super) order: Vec<(u32, u32)>,
     skipped: BTreeMap<&'static str, u64>,
 }

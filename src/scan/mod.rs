@@ -7,6 +7,7 @@ pub mod find;
 pub mod history;
 pub mod inputs;
 mod known;
+mod listed;
 mod look;
 pub mod repository;
 pub mod touched;

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::find::{self, Found};
 use super::known::Known;
+use super::listed::listed;
 use super::look::Mark;
 use super::{Collector, History};
 use crate::error::{Error, Result};
@@ -16,8 +17,6 @@ use crate::store::removal::{self, Removals};
 use crate::store::spool::Spool;
 use crate::store::{self, segment};
 
-/// The folder of segments, from the top.
-const RECORDS: &str = ".meow/records";
 /// The folder of decisions, some of which are tombstones.
 const ACTIONS: &str = ".meow/actions";
 /// Segments are read in batches of so many a thread, so that few of them are in memory besides the columns.
@@ -70,7 +69,7 @@ pub fn records(repository: &Repository) -> (Vec<Record>, Vec<String>) {
 /// # Errors
 /// Its references or its spool cannot be read.
 pub fn sources(repository: &Repository) -> Result<usize> {
-    let segments = segments(repository, &repository.tips()?, &mut Vec::new());
+    let segments = listed(repository, &repository.tips()?, &mut Vec::new());
     Ok(segments.len() + Spool::new(&repository.private_dir()).list()?.len())
 }
 
@@ -121,7 +120,7 @@ impl Listing {
             warnings.push(format!("its branches were skipped: {error}"));
             Vec::new()
         });
-        let segments = segments(&repository, &tips, &mut warnings);
+        let segments = listed(&repository, &tips, &mut warnings);
         let removals = removals_at(&repository, &tips);
         Self { name, repository: Some(repository), warnings, tips, segments, removals }
     }
@@ -269,41 +268,6 @@ fn read_spool(repository: &Repository, warnings: &mut Vec<String>, take: &mut dy
         Ok(troubles) => warnings.extend(skipped("journal", &troubles)),
         Err(error) => warnings.push(format!("its spool was skipped: {error}")),
     }
-}
-
-/// Returns the segments that any tip holds, by path; the same path with another content keeps the first in order of tips.
-fn segments(repository: &Repository, tips: &[Tip], warnings: &mut Vec<String>) -> BTreeMap<String, Oid> {
-    let mut found = BTreeMap::new();
-    let mut seen_commits = HashSet::new();
-    let mut seen_trees = HashSet::new();
-    let mut seen_blobs = HashSet::new();
-    for tip in tips {
-        if !seen_commits.insert(tip.commit) {
-            continue;
-        }
-        let walked = repository.tree_at(tip.commit, RECORDS).and_then(|tree| {
-            let mut open: Vec<(String, Oid)> = tree.map(|tree| (RECORDS.to_owned(), tree)).into_iter().collect();
-            while let Some((at, tree)) = open.pop() {
-                // Months that hold still are the same tree on every branch.
-                if !seen_trees.insert(tree) {
-                    continue;
-                }
-                for entry in repository.entries(tree)? {
-                    let path = format!("{at}/{}", entry.name);
-                    if entry.folder && path.len() < 256 {
-                        open.push((path, entry.id));
-                    } else if path.ends_with(".parquet") && seen_blobs.insert(entry.id) {
-                        found.entry(path).or_insert(entry.id);
-                    }
-                }
-            }
-            Ok(())
-        });
-        if let Err(error) = walked {
-            warnings.push(format!("{} was skipped: {error}", tip.name));
-        }
-    }
-    found
 }
 
 /// Returns what was taken out on purpose, as any tip or work tree says.

@@ -297,7 +297,7 @@ pub fn read(path: &Path) -> Result<JournalContent> {
         }
     })?;
     let Some(began) = began else {
-        return Err(Error::store(format!("the journal {} has no readable first line", path.display())));
+        return Err(unreadable(path));
     };
     let state = State::of(closed.is_some(), running);
     attempts.extend(started.unfinished().map(cancelled));
@@ -305,6 +305,20 @@ pub fn read(path: &Path) -> Result<JournalContent> {
     let execution = closed.unwrap_or(Execution { outcome: Outcome::Cancelled, duration_ms: None, ..began });
     let execution = Execution { started_at: to_second(execution.started_at), ..execution };
     Ok(JournalContent { execution, outline, attempts, closed: is_closed, torn, state })
+}
+
+/// Returns whether a process holds a journal's lock, and its bytes, of which the first line is understood.
+///
+/// # Errors
+/// See [`read`].
+pub(super) fn look(path: &Path) -> Result<(bool, Vec<u8>)> {
+    let running = is_locked(path)?;
+    let bytes = files::read_capped(path, MAX_BYTES)?;
+    let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    if lines.any(|line| matches!(entry(line), Some(Entry::Began { .. }))) {
+        return Ok((running, bytes));
+    }
+    Err(unreadable(path))
 }
 
 /// Attempts that started and did not finish yet: never many, however long the journal.
@@ -331,6 +345,10 @@ impl Started {
     fn unfinished(self) -> impl Iterator<Item = Attempt> {
         self.open.into_iter()
     }
+}
+
+fn unreadable(path: &Path) -> Error {
+    Error::store(format!("the journal {} has no readable first line", path.display()))
 }
 
 fn cancelled(attempt: Attempt) -> Attempt {

@@ -196,11 +196,16 @@ pub fn columns(name: &str, bytes: &[u8]) -> Result<Columns> {
     })
 }
 
-fn opened<T>(name: &str, bytes: &[u8], read: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
-    let damaged = || format!("segment {} is damaged", name.escape_debug());
+/// Returns whether `name` (a path or a file name) is that of a segment with this content.
+pub fn is_named(name: &str, bytes: &[u8]) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name);
     let claimed = file.strip_suffix(".parquet").and_then(|stem| stem.rsplit('-').next());
-    if claimed != Some(&Digest::of(bytes).to_string()) {
+    claimed == Some(&Digest::of(bytes).to_string())
+}
+
+fn opened<T>(name: &str, bytes: &[u8], read: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+    let damaged = || format!("segment {} is damaged", name.escape_debug());
+    if !is_named(name, bytes) {
         return Err(Error::store(damaged()).cause("its content does not match the hash in its name"));
     }
     read(bytes).map_err(|error| match error.hint_text().map(str::to_owned) {

@@ -120,16 +120,16 @@ impl Spool {
         Ok((records, troubles))
     }
 
-    /// Returns a hash of all journals and of whether their executions have ended.
+    /// Returns a hash of all journals and of whether their executions have ended. What they say is not looked at.
     ///
     /// # Errors
-    /// The folder or a journal cannot be read.
+    /// The folder or a journal cannot be read, or nothing in one can be understood.
     pub fn fingerprint(&self) -> Result<Digest> {
         let mut bytes = Vec::new();
         for spooled in self.list()? {
-            let content = spooled.read()?;
-            bytes.extend(format!("{} {:?} ", spooled.path.display(), content.state).into_bytes());
-            bytes.extend(Digest::of(&files::read_capped(&spooled.path, journal::MAX_BYTES)?).bytes());
+            let (running, content) = journal::look(&spooled.path)?;
+            bytes.extend(format!("{} {running} ", spooled.path.display()).into_bytes());
+            bytes.extend(Digest::of(&content).bytes());
         }
         Ok(Digest::of(&bytes))
     }

@@ -240,6 +240,24 @@ fn what_cannot_be_resumed_is_said() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_does_not_hide_what_ran_after_that() {
+    let space = Space::repository();
+    workflow(&space, &[("a", &[], "exit 1", "")]);
+    let at = |moment: &str, args: &[&str]| {
+        let mut command = space.command(&space.root(), env!("CARGO_BIN_EXE_meow"));
+        Said::from(command.env("MEOW_CLOCK", moment).args(args).output().expect("meow starts"))
+    };
+    at("2025-11-23T12:00:00Z#101", &["execute", "ci"]);
+    at("2025-11-23T11:00:00Z#102", &["execute", "ci"]);
+    let log: serde_json::Value = serde_json::from_str(&space.meow_ok(&["log", "--json"])).expect("JSON");
+    let mut second = log["executions"].as_array().expect("two").iter();
+    let second = second.find(|one| one["started_at"] == "2025-11-23T11:00:00Z").expect("the second one");
+    let short = &second["id"].as_str().expect("an id")[..8];
+    let said = at("2025-11-23T11:10:00Z#103", &["execute", "--resume"]);
+    assert!(said.err.contains(&format!("resuming {short}")), "{}", said.err);
+}
+
+#[test]
 fn two_who_resume_at_the_same_moment_run_nothing_twice() {
     let space = Space::repository();
     workflow(&space, &[("a", &[], "true", ""), ("b", &["a"], "test -e fixed && sleep 0.5", "")]);

@@ -142,6 +142,54 @@ fn what_is_broken_is_named_and_the_rest_is_read() {
     assert!(warnings(&all).contains("1 segment was skipped"), "{}", warnings(&all));
 }
 
+/// Makes a branch of one commit whose only file lies at `path` and holds `content`.
+fn planted(space: &Space, branch: &str, path: &str, content: &str) {
+    let run = |args: &[&str], index: &Path| {
+        let mut command = space.command(&space.root(), "git");
+        let said = command.args(args).env("GIT_INDEX_FILE", index).output().expect("git");
+        assert!(said.status.success(), "{args:?}: {said:?}");
+        String::from_utf8(said.stdout).expect("text").trim().to_owned()
+    };
+    let index = space.home().join("index");
+    let _ = fs::remove_file(&index);
+    run(&["update-index", "--add", "--cacheinfo", &format!("100644,{content},{path}")], &index);
+    let tree = run(&["write-tree"], &index);
+    let commit = run(&["commit-tree", &tree, "-m", branch], &index);
+    run(&["update-ref", &format!("refs/heads/{branch}"), &commit], &index);
+}
+
+#[test]
+fn a_segment_is_found_whatever_an_earlier_branch_has_in_its_place() {
+    let space = Space::repository();
+    let start = space.git(&["rev-parse", "HEAD"]);
+    recorded(&space, 1);
+    let listed = space.git(&["ls-tree", "-r", "HEAD", ".meow/records"]);
+    let (facts_of, path) = listed.split_once('\t').expect("a segment");
+    let (good, other) = (facts_of.split(' ').nth(2).expect("a blob"), space.git(&["rev-parse", "HEAD:README"]));
+    let wrong = format!("{}-{}.parquet", &path[..path.rfind('-').expect("a hash")], "0".repeat(24));
+    space.git(&["reset", "--quiet", "--hard", &start]);
+    for (name, plants, said) in [
+        ("another content", [(path, other.as_str()), (path, good)], ""),
+        ("another name", [(&wrong, good), (path, good)], "1 segment was skipped"),
+        ("both", [(path, &other), (&wrong, good)], "2 segments were skipped"),
+        ("itself, elsewhere", [(path, good), (&path.replace("month=", "of="), good)], ""),
+    ] {
+        for (branch, (path, content)) in ["a", "b"].iter().zip(plants) {
+            planted(&space, branch, path, content);
+        }
+        // Neither what was read before nor the journals, which no branch holds any more.
+        let _ = fs::remove_dir_all(space.root().join(".git/meow"));
+        let records = if name == "both" { 0 } else { 2 };
+        let all = history(&[&space.root()]);
+        assert_eq!(facts(&all), [("work", records)], "{name}: {}", warnings(&all));
+        assert!(
+            warnings(&all).starts_with(said) && warnings(&all).is_empty() == said.is_empty(),
+            "{name}: {}",
+            warnings(&all)
+        );
+    }
+}
+
 #[test]
 fn shallow_partial_sha256_and_reftable() {
     let space = Space::repository();

@@ -6,6 +6,8 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
+
 use crate::cli::project::Project;
 use crate::cli::{Context, identity, workflows};
 use crate::error::{Error, Result};
@@ -74,8 +76,9 @@ pub(super) fn find(
         None => None,
     };
     let turn = turn(repository);
+    let now = context.settings.clock.now();
     let mut known = known(repository, context)?;
-    let mut chosen = choose(wanted, workflow.as_deref(), &known)?;
+    let mut chosen = choose(wanted, workflow.as_deref(), &known, now)?;
     // What was killed while it started a step seems to run until that step is its own program.
     for _ in 0..LOOKS {
         if !chosen.running {
@@ -83,7 +86,7 @@ pub(super) fn find(
         }
         std::thread::sleep(LOOK);
         known = self::known(repository, context)?;
-        chosen = choose(wanted, workflow.as_deref(), &known)?;
+        chosen = choose(wanted, workflow.as_deref(), &known, now)?;
     }
     let execution = &chosen.earlier.execution;
     let id = execution.id;
@@ -125,11 +128,12 @@ fn choose<'a>(
     wanted: Option<&str>,
     workflow: Option<&str>,
     known: &'a BTreeMap<ExecutionId, Known>,
+    now: Timestamp,
 ) -> Result<&'a Known> {
     let of_workflow = |one: &&Known| workflow.is_none_or(|workflow| one.earlier.execution.workflow == workflow);
     match wanted {
         Some(prefix) => by_prefix(known, prefix),
-        None => latest(known.values().filter(of_workflow), known),
+        None => latest(known.values().filter(of_workflow), known, now),
     }
 }
 
@@ -184,7 +188,11 @@ fn by_prefix<'a>(known: &'a BTreeMap<ExecutionId, Known>, prefix: &str) -> Resul
 }
 
 /// Returns the latest execution that a person or a hook started here and that nothing went on with.
-fn latest<'a>(among: impl Iterator<Item = &'a Known>, known: &BTreeMap<ExecutionId, Known>) -> Result<&'a Known> {
+fn latest<'a>(
+    among: impl Iterator<Item = &'a Known>,
+    known: &BTreeMap<ExecutionId, Known>,
+    now: Timestamp,
+) -> Result<&'a Known> {
     let resumed: Vec<ExecutionId> = known.values().filter_map(|one| one.earlier.execution.resumes).collect();
     let counts = |one: &&Known| {
         let execution = &one.earlier.execution;
@@ -195,7 +203,11 @@ fn latest<'a>(among: impl Iterator<Item = &'a Known>, known: &BTreeMap<Execution
     let all: Vec<&Known> = among.filter(counts).collect();
     // Sealed records do not say which worktree they are from: they count where no journal is left here.
     let here = all.iter().any(|one| one.own.is_some());
-    let time = |one: &&&Known| (one.earlier.execution.started_at, one.own);
+    // What started later than now started before the clock was set back: then all others are later than it.
+    let time = |one: &&&Known| {
+        let started = one.earlier.execution.started_at;
+        (started <= now, started, one.own)
+    };
     all.iter().filter(|one| !here || one.own.is_some()).max_by_key(time).copied().ok_or_else(|| {
         Error::request("there is no execution to resume").hint("`meow status` and `meow log` show what there is")
     })

@@ -45,6 +45,8 @@ struct Size {
     /// How long output of steps is kept, in days, and how much of it.
     logs_days: u32,
     logs_bytes: u64,
+    /// What could not be counted, and why.
+    skipped: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,8 +62,9 @@ struct Kind {
 pub(super) fn run(args: &Args, context: &Context) -> Result<u8> {
     let repository = push::repository(context)?;
     let history = history(&[], context)?;
+    let mut skipped = Vec::new();
     let committed: Vec<Kind> =
-        DATA_FOLDERS.into_iter().map(|folder| committed(&repository, folder)).collect::<Result<_>>()?;
+        DATA_FOLDERS.into_iter().map(|folder| committed(&repository, folder, &mut skipped)).collect::<Result<_>>()?;
     let private = repository.private_dir();
     let private = ["spool", "sealed", "logs", "cache"].map(|name| on_disk(name, &private.join(name)));
     let executions = history.executions.len() as u64;
@@ -78,22 +81,32 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<u8> {
         bytes_per_year: bytes_per_execution.map(|bytes| bytes * executions_per_day * 365.0),
         logs_days: context.settings.logs_kept.days,
         logs_bytes: context.settings.logs_kept.bytes,
+        skipped,
     };
     context.terminal.result(&if args.json { report::json(&size) } else { report::text(&size.document()) })?;
     Ok(0)
 }
 
-/// Returns what all tips hold below a folder, each blob once.
-fn committed(repository: &Repository, folder: &str) -> Result<Kind> {
+/// Returns what all tips hold below a folder, each blob once; what cannot be counted is named in `skipped`.
+fn committed(repository: &Repository, folder: &str, skipped: &mut Vec<String>) -> Result<Kind> {
+    let name = folder.trim_start_matches(".meow/").to_owned();
     let mut blobs = BTreeSet::<Oid>::new();
     for tip in repository.tips()? {
-        blobs.extend(repository.blobs_under(tip.commit, folder)?.into_iter().map(|(_, blob)| blob));
+        match repository.blobs_under(tip.commit, folder) {
+            Ok(found) => blobs.extend(found.into_iter().map(|(_, blob)| blob)),
+            Err(error) => skipped.push(format!("{name} of {}: {error}", tip.name)),
+        }
     }
-    let mut bytes = 0;
+    let (mut bytes, mut absent) = (0, 0);
     for blob in &blobs {
-        bytes += repository.blob_size(*blob)?;
+        match repository.blob_size(*blob) {
+            Ok(size) => bytes += size,
+            Err(_) => absent += 1,
+        }
     }
-    let name = folder.trim_start_matches(".meow/").to_owned();
+    if absent > 0 {
+        skipped.push(format!("{} of {name}: not in this clone, or damaged", format::count(absent, "file")));
+    }
     let files = blobs.len() as u64;
     Ok(Kind { name, files, bytes, stored_bytes: Some(repository.stored_bytes(blobs)?) })
 }
@@ -158,8 +171,9 @@ impl Size {
             self.logs_days,
             format::bytes(whole(self.logs_bytes)),
         );
-        Document::default()
-            .with(Block::Table(table))
+        let skipped = self.skipped.iter().map(|what| Block::Note(vec![words(format!("Not counted: {what}"))]));
+        skipped
+            .fold(Document::default().with(Block::Table(table)), Document::with)
             .with(Block::Paragraph(vec![words(per)]))
             .with(Block::Note(vec![words(
                 "In git: as packed or loose objects, without commits and trees; `git gc` makes it smaller.",
