@@ -169,9 +169,16 @@ fn compare(what: &str, peer: &str, ours: &[Run], theirs: &[Run]) {
     println!("\n{what}: {ours:.2} ms, {peer}: {theirs:.2} ms, ratio {ratio:.2}, of CPU {cpu:.2}");
 }
 
-/// Measures how the cost of a step and the memory grow with the number of steps.
+/// Measures how the cost of a step and the memory grow with the number of steps, above what the program needs for nothing:
+/// most of that are the pages of its own code that were run through, which count wherever they are mapped from.
 fn growth(bench: &Bench) -> Outcome<()> {
-    println!("\nindependent steps   ms a step   peak memory   the first time   its plan alone");
+    let idle = bench.repository("idle")?;
+    let version = bench.run(&bench.meow(&idle, &["--version"]))?.peak_memory_mib;
+    let status = bench.run(&bench.meow(&idle, &["status"]))?.peak_memory_mib;
+    Shape::Flat(1).write(&idle, Variant::Plain)?;
+    let one = bench.run(&bench.meow(&idle, &["--quiet", "execute", "steps"]))?.peak_memory_mib;
+    println!("\npeak memory: --version {version:.1} MiB, status of nothing {status:.1} MiB, one step {one:.1} MiB");
+    println!("independent steps   ms a step   peak memory   the first time   its plan alone");
     for (steps, times) in [(100, 5), (1_000, 3), (10_000, 1)] {
         let folder = bench.repository(&format!("growth-{steps}"))?;
         Shape::Flat(steps).write(&folder, Variant::Plain)?;

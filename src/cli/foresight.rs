@@ -6,7 +6,6 @@ pub mod kept;
 use std::collections::BTreeMap;
 
 use super::history::normed;
-use super::learnt;
 use super::project::Project;
 use super::{Context, identity};
 use crate::learn::{self, Coming, Foreseen, Foresight, WorkflowPattern};
@@ -31,14 +30,13 @@ pub fn hints(project: &Project, workflow: &Workflow, machine: &str, context: &Co
         }
         let mut history = normed(history, project, context);
         scan::touched::touched(repository, &mut history);
-        let hints = {
-            // Gone before the replay needs as much again.
-            let knowledge = learnt::knowledge(&history, true, project, context);
-            knowledge.workflows.get(&workflow.name).map(speak).unwrap_or_default()
-        };
+        let hints = learn::outlook(&history, &workflow.name, machine);
+        let transient = learn::transient::transient(&history, &workflow.name);
         let (commit, branch) = identity::place(repository, &context.settings);
         let sizes = sizes(project, workflow, context);
         let size = |step: &Step| sizes.get(&step.id).copied().or(step.inputs_bytes).map_or(f64::NAN, whole);
+        let own = workflow.steps.iter().map(|step| (step.id.as_str(), size(step)));
+        let series = workflow.steps.iter().filter_map(|step| Some((step.series.as_deref()?, size(step))));
         let coming = Coming {
             workflow: &workflow.name,
             machine: Some(machine),
@@ -47,14 +45,11 @@ pub fn hints(project: &Project, workflow: &Workflow, machine: &str, context: &Co
             touched: if history.changes.is_empty() { None } else { repository.touched_paths().ok().flatten() },
             branch: branch.as_deref(),
             now_ms: context.settings.clock.now().as_millisecond(),
-            steps: workflow
-                .steps
-                .iter()
-                .flat_map(|step| [(step.id.as_str(), size(step)), (series(step), size(step))])
-                .collect(),
+            steps: own.chain(series).collect(),
         };
-        let hints = foreseen(hints, workflow, &learn::foresee(&history, &coming));
-        (hints, sizes, learn::transient::transient(&history, &workflow.name))
+        // Gone before the replay needs as much again.
+        let hints = foreseen(hints, workflow, &learn::foresee(history, &coming));
+        (hints, sizes, transient)
     });
     let (lived, sizes, transient) = lived.unwrap_or_default();
     let mut hints = merge(written.as_ref().map(speak).unwrap_or_default(), lived);
@@ -84,10 +79,6 @@ fn sizes(project: &Project, workflow: &Workflow, context: &Context) -> BTreeMap<
     measured.collect()
 }
 
-fn series(step: &Step) -> &str {
-    step.series.as_deref().unwrap_or(step.id.as_str())
-}
-
 #[expect(clippy::cast_precision_loss, reason = "bytes stay far below 2^53")]
 fn whole(bytes: u64) -> f64 {
     bytes as f64
@@ -101,10 +92,12 @@ fn rounded_up(bytes: f64) -> u64 {
 /// Returns the hints with what the replay says of the coming attempts in place of what holds for attempts in general; of a
 /// step that never ran, what it says of the step's series.
 fn foreseen(mut hints: Hints, workflow: &Workflow, foresight: &Foresight) -> Hints {
-    for (step, said) in workflow.steps.iter().zip(foresight.steps.chunks(2)) {
-        let [own, series] = said else { continue };
-        let Foreseen { duration_ms, failure, cpus, memory_bytes, .. } =
-            *if own.n == 0 && series.n > 0 { series } else { own };
+    let (own, series) = foresight.steps.split_at(workflow.steps.len().min(foresight.steps.len()));
+    let mut series = series.iter();
+    for (step, own) in workflow.steps.iter().zip(own) {
+        let series = step.series.as_ref().and_then(|_| series.next());
+        let said = series.filter(|series| own.n == 0 && series.n > 0).unwrap_or(own);
+        let Foreseen { duration_ms, failure, cpus, memory_bytes, .. } = *said;
         if duration_ms.is_some() || failure.is_some() || cpus.is_some() {
             let hint = hints.steps.entry(step.id.clone()).or_default();
             hint.duration_ms = duration_ms.or(hint.duration_ms);

@@ -1,11 +1,12 @@
 //! What plans go by: the replay's next prediction of each step, made from everything that is recorded by now.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use super::beta::odds_around;
 use super::order::order;
 use super::predictor::Forecaster;
-use super::replay::{Came, Known, Predicted, Predictor, Trace};
+use super::replay::{Known, Trace};
 use super::sized::allocation_at;
 use super::spread::median;
 use super::touch::Touches;
@@ -68,9 +69,11 @@ pub struct Foresight {
 /// Returns what is foreseen of each step of a coming execution, from a history of its repository alone.
 ///
 /// This is the replay of `meow score` with the coming attempts at its end, so that a plan says what a later replay will
-/// say it could have. Of a history longer than 50,000 attempts the latest are lived through.
-pub fn foresee(history: &History, coming: &Coming) -> Foresight {
-    let mut trace = Trace::of(history, &[]);
+/// say it could have. Of a history longer than 50,000 attempts the latest are lived through. A history that is handed over
+/// for good goes before that.
+pub fn foresee(history: impl Borrow<History>, coming: &Coming) -> Foresight {
+    let known = history.borrow();
+    let mut trace = Trace::of(known, &[]);
     let excess = trace.attempts.len().saturating_sub(LIVED);
     trace.attempts.drain(..excess);
     // What is recorded is known, whatever the clocks of its writers said.
@@ -81,8 +84,7 @@ pub fn foresee(history: &History, coming: &Coming) -> Foresight {
     let machine = coming.machine.map(|machine| names.intern(machine));
     let branch = coming.branch.map(|branch| names.intern(branch));
     let commit = coming.commit.map(|commit| names.intern(&commit.to_string()));
-    let touches = Touches::of(history, &mut trace.names);
-    let touch = touches.coming(coming.commit, coming.touched.as_deref(), &mut trace.names);
+    let touch = Touches::of(known, &mut trace.names).coming(coming.commit, coming.touched.as_deref(), &mut trace.names);
     let execution = u32::try_from(trace.executions.len()).unwrap_or(u32::MAX);
     let at_start = |trace: &mut Trace, step: &str, inputs_bytes: f64| Known {
         execution,
@@ -98,21 +100,21 @@ pub fn foresee(history: &History, coming: &Coming) -> Foresight {
         metrics: Box::default(),
         touch: touch.clone(),
     };
+    let busy = busy(known, coming.workflow);
+    let (peaks, typical) = peaks(known, coming.workflow);
+    drop(history);
     let mut tried: BTreeMap<_, u64> = BTreeMap::new();
     for (known, came) in &trace.attempts {
         let counts = known.workflow == workflow && known.attempt == 1 && came.outcome != Outcome::Cancelled;
         *tried.entry(known.step).or_default() += u64::from(counts);
     }
-    let busy = busy(history, coming.workflow);
-    let (peaks, typical) = peaks(history, coming.workflow);
-    let lived = trace.attempts.len();
-    for (step, inputs_bytes) in &coming.steps {
+    let mut forecaster = Forecaster::default();
+    let said = trace.replay_to_end(&mut forecaster);
+    let order = order(&trace, &said, workflow);
+    drop(said);
+    let steps = coming.steps.iter().map(|(step, inputs_bytes)| {
         let known = at_start(&mut trace, step, *inputs_bytes);
-        trace.attempts.push((known, Came { duration_ms: f64::NAN, outcome: Outcome::Cancelled }));
-    }
-    let said = trace.replay(&mut Asked { forecaster: Forecaster::default(), execution });
-    let asked = trace.attempts[lived..].iter().zip(&said[lived..]);
-    let steps = asked.map(|((known, _), said)| {
+        let said = forecaster.ask(&known);
         let n = tried.get(&known.step).copied().unwrap_or(0);
         let failure = said.failure.filter(|_| n > 0).map(|mean| odds_around(mean, n));
         Foreseen {
@@ -123,25 +125,7 @@ pub fn foresee(history: &History, coming: &Coming) -> Foresight {
             memory_bytes: peaks.get(&known.step).and_then(|all| allocation_at(all, known.inputs_bytes, typical)),
         }
     });
-    Foresight { steps: steps.collect(), order: order(&trace, &said, workflow) }
-}
-
-/// Predicts, and keeps nothing of what it is only asked about: the attempts of the coming execution.
-struct Asked {
-    forecaster: Forecaster,
-    execution: u32,
-}
-
-impl Predictor for Asked {
-    fn predict(&mut self, known: &Known) -> Predicted {
-        if known.execution == self.execution { self.forecaster.ask(known) } else { self.forecaster.predict(known) }
-    }
-
-    fn observe(&mut self, known: &Known, came: &Came, said: &Predicted) {
-        if known.execution != self.execution {
-            self.forecaster.observe(known, came, said);
-        }
-    }
+    Foresight { steps: steps.collect(), order }
 }
 
 /// Returns how many processors each step of a workflow kept busy in its latest attempts that passed.

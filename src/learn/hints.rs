@@ -45,15 +45,17 @@ pub fn hints(pattern: &WorkflowPattern, machine: &str) -> Hints {
     }
     let mut steps: BTreeMap<StepId, StepHint> =
         chosen.into_iter().map(|(step, pattern)| (step, hint(pattern))).collect();
+    let here = pattern.steps.iter().filter(|step| step.machine.as_deref() == Some(machine));
+    let here: BTreeMap<&str, &Pattern> = here.map(|step| (step.step.as_str(), step)).collect();
     for step in pattern.steps.iter().filter(|step| step.machine.is_none()) {
-        let own = pattern.steps.iter().find(|own| own.step == step.step && own.machine.as_deref() == Some(machine));
+        let own = here.get(step.step.as_str());
         if let Some(hint) = steps.get_mut(&StepId(step.step.clone())) {
             // A machine that is new here may be slower than all others.
             hint.timeout_ms = own.and_then(|own| time_limit_ms(own, step, &LIMIT)).map(whole);
         }
     }
     let mut hints = Hints { steps, order: None };
-    for step in pattern.steps.iter().filter(|step| step.machine.as_deref() == Some(machine)) {
+    for step in here.into_values() {
         if let (Some(hint), Some(next)) = (hints.steps.get_mut(&StepId(step.step.clone())), step.next_ms) {
             hint.duration_ms = Some(next);
         }

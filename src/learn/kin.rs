@@ -59,7 +59,8 @@ impl Kin {
     pub fn learn(&mut self, known: &Known, value: f64) {
         let own = series(known);
         for group in groups(known) {
-            let levels = self.groups.entry(group).or_default();
+            // Most groups of a workflow of many steps hold one of them.
+            let levels = self.groups.entry(group).or_insert_with(|| Vec::with_capacity(1));
             let level = match levels.iter().position(|(series, _)| *series == own) {
                 Some(place) => levels.remove(place).1,
                 None => value,

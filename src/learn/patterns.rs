@@ -71,7 +71,12 @@ fn of_workflow(kept: &WorkflowState, next: &Next, typical: f64) -> WorkflowPatte
     }
 }
 
-fn of_step(key: &(String, Option<String>), series: &Series, next: Option<Interval>, typical: f64) -> Pattern {
+pub(super) fn of_step(
+    key: &(String, Option<String>),
+    series: &Series,
+    next: Option<Interval>,
+    typical: f64,
+) -> Pattern {
     let lasting = of_durations(series);
     Pattern {
         step: key.0.clone(),

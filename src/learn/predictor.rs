@@ -67,6 +67,8 @@ pub struct Forecaster {
     feedback: Feedback,
     /// Absent where only durations are asked for.
     failures: Option<Failures>,
+    /// What a series keeps of its mistakes before it made one.
+    unmistaken: Mistakes,
     /// What was said of attempts that still run, by execution, workflow, step and attempt.
     running: HashMap<(u32, Name, Name, u32), Forecast>,
 }
@@ -78,11 +80,14 @@ struct Series {
     /// The latest durations with their machines, oldest first.
     latest: Vec<(f64, Option<Name>)>,
     losses: Losses<VOICES>,
-    machines: Own<Sizes>,
-    sizes: Sizes,
+    machines: Own<Measured>,
+    sizes: Measured,
     near: Near,
-    mistakes: Mistakes,
+    mistakes: Option<Box<Mistakes>>,
 }
+
+/// Boxed, since most steps declare no inputs.
+type Measured = Option<Box<Sizes>>;
 
 /// Duration against the size of inputs: duration in size, and both in the logarithm.
 #[derive(Debug, Clone, Copy, Default)]
@@ -157,6 +162,7 @@ impl Forecaster {
             kin: Kin::default(),
             voices: Pooled::default(),
             feedback: Feedback::default(),
+            unmistaken: Mistakes::default(),
             failures: None,
             running: HashMap::new(),
         }
@@ -178,7 +184,7 @@ impl Forecaster {
         if let Some(forecast) = forecast.filter(|forecast| forecast.n >= FEW) {
             return Some(forecast.interval(None));
         }
-        let unknown = Own::<Sizes>::default();
+        let unknown = Own::<Measured>::default();
         let series = self.series.get(&(known.repository, known.workflow, known.step));
         let offset = self.machines.offset(series.map_or(&unknown, |series| &series.machines), known.machine);
         let said = self.kin.say(known).map(|said| Said { middle: said.middle + offset, ..said });
@@ -211,7 +217,8 @@ impl Forecaster {
             series.lines(size, known.machine, offset, &mut voices);
         }
         let middle = series.losses.mix(&voices, self.manner, &self.voices);
-        let bounds = self.feedback.bounds(&series.mistakes, middle, &values, &windows, size.is_some());
+        let mistakes = series.mistakes.as_deref().unwrap_or(&self.unmistaken);
+        let bounds = self.feedback.bounds(mistakes, middle, &values, &windows, size.is_some());
         Some(Forecast { voices, middle, bounds, n: series.n })
     }
 
@@ -225,7 +232,7 @@ impl Forecaster {
         if let Some(said) = said.or(again.as_ref()) {
             let losses = said.voices.map(|voice| (voice - value).abs());
             series.losses.learn(&losses, n, self.manner, &mut self.voices);
-            self.feedback.learn(&mut series.mistakes, value - said.middle, &said.bounds, n);
+            self.feedback.learn(series.mistakes.get_or_insert_default(), value - said.middle, &said.bounds, n);
         }
         if known.machine.is_some() && series.n > 0 {
             let offset = self.machines.offset(&series.machines, known.machine);
@@ -236,11 +243,15 @@ impl Forecaster {
         self.kin.learn(known, value - offset);
         let own = series.machines.entry(known.machine);
         if let Some(size) = size(known) {
-            series.sizes.add(size, (value - offset).exp());
+            series.sizes.get_or_insert_default().add(size, (value - offset).exp());
             series.near.add(size.ln(), value - offset);
             if let Some((.., sizes)) = own {
-                sizes.add(size, duration);
+                sizes.get_or_insert_default().add(size, duration);
             }
+        }
+        if series.latest.is_empty() {
+            // Many steps ran once.
+            series.latest.reserve_exact(1);
         }
         if series.latest.len() == WINDOW {
             series.latest.remove(0);
@@ -273,8 +284,9 @@ impl Series {
             values.clone().fold(f64::INFINITY, f64::min) - OUTSIDE,
             values.fold(f64::NEG_INFINITY, f64::max) + OUTSIDE,
         );
-        let all = self.sizes.at(size).map(|said| said.map(|said| said + offset));
-        let own = self.machines.get(machine).map_or([None; 2], |sizes| sizes.at(size));
+        let at = |sizes: &Measured| sizes.as_ref().map_or([None; 2], |sizes| sizes.at(size));
+        let all = at(&self.sizes).map(|said| said.map(|said| said + offset));
+        let own = self.machines.get(machine).map_or([None; 2], at);
         let near = self.near.at(size.ln()).map(|said| said + offset);
         let said = [all[0], all[1], own[0].or(all[0]), own[1].or(all[1]), near];
         for (voice, said) in voices[2 * EXPERTS..].iter_mut().zip(said) {

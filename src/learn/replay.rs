@@ -176,6 +176,21 @@ impl Trace {
         said
     }
 
+    /// Returns the same, and lets `predictor` learn also from attempts that finished after the last start.
+    pub(crate) fn replay_to_end(&self, predictor: &mut dyn Predictor) -> Vec<Predicted> {
+        let said = self.replay(predictor);
+        let last = self.attempts.last().map_or(i64::MAX, |(known, _)| known.started_us);
+        let ends = self.attempts.iter().map(finish_us).zip(0..);
+        let mut late: Vec<(i64, usize)> =
+            ends.filter(|(end, _)| (last.saturating_add(1)..i64::MAX).contains(end)).collect();
+        late.sort_unstable();
+        for (_, place) in late {
+            let (known, came) = &self.attempts[place];
+            predictor.observe(known, came, &said[place]);
+        }
+        said
+    }
+
     /// Returns starts in order, each after the finishes up to its time. What ends past all time never does.
     pub(crate) fn moments(&self) -> impl Iterator<Item = Moment> {
         let mut ends: Vec<(i64, usize)> = self.attempts.iter().map(finish_us).zip(0..).collect();

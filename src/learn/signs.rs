@@ -60,8 +60,8 @@ struct Series {
     last_us: i64,
     last_failed_us: Option<i64>,
     metrics: BTreeMap<Name, Seen>,
-    /// By mark of what executions changed.
-    marks: Latest<Name, Rate>,
+    /// By mark of what executions changed, where that is known.
+    marks: Option<Box<Latest<Name, Rate>>>,
 }
 
 /// What is kept of one metric of a step: the last value, the largest that failed and the smallest that passed.
@@ -263,7 +263,7 @@ impl Series {
             self.last_failed_us = Some(known.started_us);
         }
         for mark in known.touch.iter().flat_map(|touch| &touch.marks) {
-            self.marks.entry(*mark).see(failed, 1.0);
+            self.marks.get_or_insert_default().entry(*mark).see(failed, 1.0);
         }
         for (metric, value) in usable(known) {
             let start = Seen { last: value, failed: f64::NEG_INFINITY, passed: f64::INFINITY };
@@ -302,7 +302,8 @@ fn of_metric(known: &Known, metric: Name, [samples, mean, squares]: &[f64; 3], s
 /// step failed under changes with the same marks: the worst of them, their mean, and the best.
 fn of_touch(touch: &Touch, whole: &Workflow, series: &Series, usual: f64) -> [f64; OF_TOUCH] {
     let [files, folders] = sizes(touch);
-    let met = touch.marks.iter().filter_map(|mark| series.marks.entries.get(mark));
+    let known = series.marks.as_ref();
+    let met = touch.marks.iter().filter_map(|mark| known?.entries.get(mark));
     let excess: Vec<f64> = met.map(|rate| logit(rate.against(usual, UNMET)) - logit(usual)).collect();
     let [worst, mean, best] = if excess.is_empty() {
         [0.0; 3]

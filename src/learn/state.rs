@@ -159,6 +159,25 @@ impl Series {
         if outcome == Outcome::Cancelled {
             return;
         }
+        self.see_end(history, row, retried);
+        let moment = attempt_moment(history, row);
+        if attempts.attempt[row] == 1 {
+            self.queue.add(moment, (attempts.started_ms[row] - attempts.ready_ms[row]).max(0.0));
+        }
+        self.trials.add(moment, inputs, outcome == Outcome::Failed);
+        self.cpu.add(moment, attempts.cpu_ms[row]);
+        if outcome == Outcome::Failed {
+            self.failing.add(moment, attempts.duration_ms[row]);
+        }
+    }
+
+    /// Learns what plans ask for: how an attempt ended, how long it took and how much memory.
+    pub(crate) fn see_end(&mut self, history: &History, row: usize, retried: bool) {
+        let attempts = &history.attempts;
+        let outcome = attempts.outcome[row];
+        if outcome == Outcome::Cancelled {
+            return;
+        }
         let passed = u64::from(outcome == Outcome::Passed);
         self.passed += passed;
         self.failed += 1 - passed;
@@ -170,19 +189,16 @@ impl Series {
             self.first_failed += 1 - passed;
         }
         let moment = attempt_moment(history, row);
-        if attempts.attempt[row] == 1 {
-            self.queue.add(moment, (attempts.started_ms[row] - attempts.ready_ms[row]).max(0.0));
-        }
-        self.trials.add(moment, inputs, passed == 0);
         self.memory.add(moment, attempts.peak_memory_bytes[row]);
-        self.cpu.add(moment, attempts.cpu_ms[row]);
-        let duration = attempts.duration_ms[row];
-        if outcome == Outcome::Failed {
-            self.failing.add(moment, duration);
-        }
         if outcome == Outcome::Passed {
-            self.see_passed(moment, duration);
+            self.see_passed(moment, attempts.duration_ms[row]);
         }
+    }
+
+    /// Sorts by time what [`Series::see_end`] learnt, and drops what is too old.
+    pub(crate) fn trim(&mut self) {
+        self.memory.trim();
+        self.duration.trim();
     }
 
     /// Learns how long a passed attempt took, in milliseconds; what is unknown or no duration teaches nothing.

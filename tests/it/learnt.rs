@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use meow::learn::{Learnt, State, learn};
+use meow::learn::{Learnt, State, hints, learn, outlook};
 use meow::record::{ExecutionId, Record};
 use meow::scan::History;
 use meow::store::cache;
@@ -48,6 +48,34 @@ fn any_part_first_and_then_the_whole_is_the_whole() {
         check(&records, &without, &format!("seed {seed}, one that comes late"));
         let some = order.iter().copied().filter(|_| draw.happens(0.5)).collect();
         check(&records, &some, &format!("seed {seed}, any part"));
+    }
+}
+
+#[test]
+fn what_a_plan_asks_is_what_the_patterns_say() {
+    for seed in 0..6 {
+        let mut draw = Draw::new(seed);
+        let records = if seed % 2 == 0 { history(&chain(250, 0.3, 0.05, 0.1), &mut draw) } else { null_history(seed) };
+        let history = History::from_records("project", &records);
+        let knowledge = learn(State::default(), &history).1;
+        let machines: BTreeSet<_> =
+            records.iter().map(|record| record.execution.machine.clone().unwrap_or_default()).collect();
+        assert!(!knowledge.workflows.is_empty());
+        for (workflow, pattern) in &knowledge.workflows {
+            for machine in machines.iter().map(String::as_str).chain(["a machine that is new"]) {
+                let mut asked = outlook(&history, workflow, machine);
+                let said = hints(pattern, machine);
+                assert_eq!(asked.steps.len(), said.steps.len(), "{seed} {workflow}");
+                for (step, said) in &said.steps {
+                    let asked = asked.steps.get_mut(step).expect("known");
+                    assert_eq!(asked.duration_ms.is_some(), said.duration_ms.is_some(), "{seed} {workflow}");
+                    // How long the next attempt runs, the replay says.
+                    asked.duration_ms = said.duration_ms;
+                }
+                assert_eq!(asked, said, "{seed} {workflow} {machine}");
+            }
+        }
+        assert_eq!(outlook(&history, "no such workflow", "").steps.len(), 0);
     }
 }
 

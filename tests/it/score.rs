@@ -159,7 +159,7 @@ fn a_plan_sets_memory_aside_by_the_size_of_inputs_where_peaks_follow_it() {
             now_ms: 0,
             steps: vec![(&step, (size * mib) as f64), (&step, f64::NAN)],
         };
-        let [sized, unknown] = meow::learn::foresee(&History::from_records("project", &records), &coming).steps[..]
+        let [sized, unknown] = meow::learn::foresee(History::from_records("project", &records), &coming).steps[..]
         else {
             panic!("two answers");
         };
