@@ -35,6 +35,7 @@ fn main() -> Outcome<()> {
     match args.as_slice() {
         ["nothing"] => Ok(()),
         ["floor", shape, variant] => floor::run(shape.parse()?, variant.parse()?),
+        ["floor-kept", shape, variant] => floor::run_kept(shape.parse()?, variant.parse()?),
         ["--rounds", rounds] => all(rounds.parse()?, None),
         ["--meow", file] => all(7, Some(file)),
         [] => all(7, None),
@@ -76,6 +77,8 @@ fn steps(bench: &Bench, shape: Shape, variant: Variant, rounds: usize) -> Outcom
     let mut peers = vec![("bare posix_spawn", vec![own.as_str(), "floor", &shape_name, &variant_name], rounds)];
     peers.push(("ninja -j2", vec!["ninja", "--quiet", "-j2"], rounds));
     if variant == Variant::Plain {
+        let kept = vec![own.as_str(), "floor-kept", &shape_name, &variant_name];
+        peers.push(("bare, with what a record takes", kept, rounds));
         peers.push(("make -j2", vec!["make", "--silent", "-j2"], FEW));
         peers.push(("task --concurrency 2", vec!["task", "--silent", "--concurrency", "2"], FEW));
         peers.push(("just (one at a time)", vec!["just", "--quiet"], FEW));
@@ -98,6 +101,12 @@ fn steps(bench: &Bench, shape: Shape, variant: Variant, rounds: usize) -> Outcom
             shown = true;
         }
         row(name, &theirs, &ours, count);
+    }
+    if variant == Variant::Plain {
+        let plan = bench.meow(&folder, &["--quiet", "execute", "steps", "--slots", "2", "--dry-run"]);
+        let starts = (0..rounds).map(|_| bench.run(&plan)).collect::<Outcome<Vec<Run>>>()?;
+        let start = median(starts.iter().map(|run| run.wall_ms));
+        println!("  {:32} {:7.3}", "of meow: up to the plan", start / count);
     }
     Ok(())
 }

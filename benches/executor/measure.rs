@@ -132,7 +132,7 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// Waits until a process has ended, and leaves it to be reaped.
-fn wait(id: u32) -> Outcome<()> {
+pub fn wait(id: u32) -> Outcome<()> {
     let pid = rustix::process::Pid::from_raw(i32::try_from(id)?).ok_or("no process id")?;
     let options = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
     rustix::process::waitid(rustix::process::WaitId::Pid(pid), options)?;

@@ -127,6 +127,9 @@ impl Args {
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let project = context.project()?;
     let variables: BTreeMap<String, String> = args.variables.iter().cloned().collect();
+    // All that follows goes on meanwhile.
+    let remembered = project.repository.as_ref().filter(|_| context.settings.record && !args.dry_run);
+    let looking = remembered.filter(|_| args.rerun_suspects.is_none()).map(Looking::at);
     let resume = args.resumed(&project, context)?;
     let name = args.workflow.as_deref().or(resume.as_ref().map(|resume| resume.workflow.as_str()));
     let name = name.unwrap_or(&context.settings.workflow);
@@ -143,8 +146,6 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let slots = args.slots.or(context.settings.slots).unwrap_or(machine.cores);
     let limits = Limits { slots, cpus: Some(f64::from(machine.cores)), memory_bytes: machine.memory_bytes };
     let selection = Selection { only: args.only.clone(), from: args.from.clone(), manual: args.manual };
-    let remembered = project.repository.as_ref().filter(|_| context.settings.record && !args.dry_run);
-    let looking = remembered.filter(|_| args.rerun_suspects.is_none()).map(Looking::at);
     let hints = foresight::kept::hints(&project, &workflow, &machine, context);
     let hints = if context.settings.learned_retries { hints } else { hints.without_retries() };
     if let Some(most) = args.rerun_suspects {

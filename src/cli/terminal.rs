@@ -57,6 +57,11 @@ impl Terminal {
         self.watched && !self.quiet
     }
 
+    /// Whether talk is heard.
+    pub fn talks(&self) -> bool {
+        !self.quiet
+    }
+
     /// Says a line of talk on stderr, unless quiet.
     pub fn say(&self, line: &str) {
         if !self.quiet {

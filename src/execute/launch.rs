@@ -122,7 +122,7 @@ impl Launcher {
         let added: Vec<CString> = added.collect::<io::Result<_>>()?;
         let names: Vec<&[u8]> =
             more.iter().map(|(name, _)| *name).filter(|name| !GIVEN.contains(name)).map(str::as_bytes).collect();
-        let changed = |set: &CStr, length: usize| names.contains(&&set.to_bytes()[..length]);
+        let changed = |set: &CStr, length: usize| !names.is_empty() && names.contains(&&set.to_bytes()[..length]);
         let kept = self.environment.iter().filter(|(set, length)| !changed(set, *length)).map(|(set, _)| set);
         let env: Vec<&CStr> = kept.chain(&added).map(CString::as_c_str).collect();
         let spawn = Spawn { program: &program, args: &args, env: &env, gate };

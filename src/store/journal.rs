@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -56,8 +55,8 @@ enum Line<'a> {
 pub struct Journal {
     file: File,
     path: PathBuf,
-    /// Whether its name is on the disk.
-    named: AtomicBool,
+    /// Whether its name is on the disk; held while it is brought there.
+    named: Mutex<bool>,
 }
 
 impl Journal {
@@ -76,7 +75,7 @@ impl Journal {
             disk::put_new(first, &path)
         };
         let file = attempt().map_err(|error| refuse().cause(error))?;
-        Ok(Self { file, path, named: AtomicBool::new(false) })
+        Ok(Self { file, path, named: Mutex::default() })
     }
 
     /// Returns where it lies.
@@ -144,7 +143,22 @@ impl Journal {
     /// # Errors
     /// The disk refuses.
     pub fn sync(&self) -> Result<()> {
-        disk::sync(&self.file).and_then(|()| self.sync_name()).map_err(|error| self.unwritable().cause(error))
+        disk::sync(&self.file).map_err(|error| self.unwritable().cause(error))?;
+        self.sync_name()
+    }
+
+    /// Waits until its name is on the disk, without which nobody would find what it holds there. What is next synced has
+    /// to wait for less.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn sync_name(&self) -> Result<()> {
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*named {
+            disk::sync_folder(disk::parent(&self.path)).map_err(|error| self.unwritable().cause(error))?;
+            *named = true;
+        }
+        Ok(())
     }
 
     /// Appends the closing row and syncs; `execution` holds the outcome and the duration.
@@ -154,15 +168,6 @@ impl Journal {
     pub fn close(&self, execution: &Execution) -> Result<()> {
         self.write(&Line::Closed { execution })?;
         self.sync()
-    }
-
-    /// Makes its name last, once: without it a synced content would be found by nobody.
-    fn sync_name(&self) -> std::io::Result<()> {
-        if !self.named.load(Ordering::Acquire) {
-            disk::sync_folder(disk::parent(&self.path))?;
-            self.named.store(true, Ordering::Release);
-        }
-        Ok(())
     }
 
     fn write(&self, entry: &Line) -> Result<()> {

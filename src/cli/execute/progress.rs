@@ -67,7 +67,9 @@ impl<'a> Progress<'a> {
                     live.pace(step, |pace, at| pace.ended(at, *duration_ms, ending.passed()));
                     live.finish(step);
                 }
-                self.say(&self.ended(step, *attempt, *duration_ms, ending));
+                if self.terminal.talks() {
+                    self.say(&self.ended(step, *attempt, *duration_ms, ending));
+                }
             }
             Event::LimitNear { step, ran_ms, limit_ms, .. } => {
                 let ran = time(milliseconds(*ran_ms));

@@ -20,6 +20,9 @@ use crate::workflow::Workflow;
 /// The longest time between an attempt's end and the moment its facts are safe from a power cut.
 const SYNC: Duration = Duration::from_millis(500);
 
+/// When the journal's name is brought to the disk: an execution that has ended by then does that while it brings the rest.
+const NAMED: Duration = Duration::from_millis(20);
+
 /// Which execution it is, and why.
 pub(super) struct Request<'a> {
     pub id: ExecutionId,
@@ -66,6 +69,16 @@ struct Sync {
     /// Whether something was appended that is not on the disk yet.
     due: AtomicBool,
     over: AtomicBool,
+}
+
+impl Sync {
+    /// Lets its thread rest for a time, or until the execution is over.
+    fn rest(&self, time: Duration) {
+        let since = Clock::system();
+        while since.elapsed() < time && !self.over.load(Ordering::SeqCst) {
+            std::thread::park_timeout(time.saturating_sub(since.elapsed()));
+        }
+    }
 }
 
 impl Recording {
@@ -140,12 +153,19 @@ impl Recording {
     pub(super) fn end(self, context: &Context) {
         self.sync.over.store(true, Ordering::SeqCst);
         self.syncer.thread().unpark();
-        let synced = match self.syncer.join() {
+        let Self { recorder, journal, trouble, syncer, .. } = self;
+        let join = |syncer: JoinHandle<Result<()>>| match syncer.join() {
             Ok(synced) => synced,
             Err(_) => Err(Error::new(Kind::Bug, "the journal's thread panicked")),
         };
-        let written = self.trouble.map_or(Ok(()), Err).and(synced);
-        if let Err(error) = written.and_then(|()| self.journal.close(self.recorder.execution())) {
+        let close = || journal.close(recorder.execution());
+        // What the thread is about to sync, or syncs just now, the disk takes together with the closing row.
+        let written = match trouble {
+            Some(trouble) => Err(trouble),
+            None if syncer.is_finished() => join(syncer).and_then(|()| close()),
+            None => close().and(join(syncer)),
+        };
+        if let Err(error) = written {
             context.terminal.warn(&format!("this execution is not remembered as a whole: {error}"));
         }
     }
@@ -153,16 +173,15 @@ impl Recording {
 
 /// Brings what is appended to the disk in groups, so that no step waits for it.
 fn in_groups(journal: &Journal, sync: &Sync) -> Result<()> {
+    sync.rest(NAMED);
+    journal.sync_name()?;
     while !sync.over.load(Ordering::SeqCst) {
         if !sync.due.load(Ordering::SeqCst) {
             std::thread::park();
             continue;
         }
         // Whatever comes within the span shares the sync at its end.
-        let since = Clock::system();
-        while since.elapsed() < SYNC && !sync.over.load(Ordering::SeqCst) {
-            std::thread::park_timeout(SYNC.saturating_sub(since.elapsed()));
-        }
+        sync.rest(SYNC);
         if !sync.over.load(Ordering::SeqCst) {
             sync.due.store(false, Ordering::SeqCst);
             journal.sync()?;
