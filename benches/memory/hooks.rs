@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::Outcome;
 use super::measure::{at, processor_ms};
+use super::place::git;
 
 const MEOW: &str = env!("CARGO_BIN_EXE_meow");
 /// Executions that wait in the spool for a commit.
@@ -21,14 +22,24 @@ struct Layout {
     off: bool,
     workflow: bool,
     waiting: bool,
+    /// Its own hook puts a file into the index whose blob is there: the least that any hook does which adds one.
+    ready: bool,
 }
 
-const PLAIN: Layout =
-    Layout { name: "no hook", hooks: false, own_hook: false, off: false, workflow: false, waiting: false };
+const PLAIN: Layout = Layout {
+    name: "no hook",
+    hooks: false,
+    own_hook: false,
+    off: false,
+    workflow: false,
+    waiting: false,
+    ready: false,
+};
 
-const LAYOUTS: [Layout; 7] = [
+const LAYOUTS: [Layout; 8] = [
     PLAIN,
     Layout { name: "a hook of the shell that does nothing", own_hook: true, ..PLAIN },
+    Layout { name: "a hook of git update-index alone", ready: true, ..PLAIN },
     Layout { name: "meow, MEOW=0", hooks: true, off: true, ..PLAIN },
     Layout { name: "meow, empty spool", hooks: true, ..PLAIN },
     Layout { name: "meow, own hook timed and recorded", hooks: true, own_hook: true, ..PLAIN },
@@ -113,10 +124,7 @@ impl Layout {
         run(self.command("git", folder, &top).args(["add", "."]))?;
         run(self.command("git", folder, &top).args(["commit", "--quiet", "--message=first"]))?;
         if self.own_hook {
-            let hook = top.join(".git/hooks/pre-commit");
-            fs::create_dir_all(top.join(".git/hooks"))?;
-            fs::write(&hook, "#!/bin/sh\nexit 0\n")?;
-            fs::set_permissions(&hook, fs::Permissions::from_mode(0o755))?;
+            write_hook(&top, "exit 0")?;
         }
         if self.hooks {
             run(self.command(MEOW, folder, &top).args(["hooks", "install"]))?;
@@ -133,6 +141,14 @@ impl Layout {
             for _ in 0..WAITING {
                 run(self.command(MEOW, folder, top).args(["--quiet", "execute", "ci"]))?;
             }
+        }
+        if self.ready {
+            let file = format!(".meow/records/month=2026-11/{round}.parquet");
+            fs::create_dir_all(top.join(".meow/records/month=2026-11"))?;
+            let bytes: Vec<u8> = (0..3_000_usize).flat_map(|n| ((n * n * (round + 7)) as u16).to_le_bytes()).collect();
+            fs::write(top.join(&file), bytes)?;
+            let blob = git(top, &["hash-object", "-w", &file])?;
+            write_hook(top, &format!("exec git update-index --add --cacheinfo 100644,{},{file}", blob.trim()))?;
         }
         fs::write(top.join("file-0"), format!("round {round}\n"))?;
         let mut command = self.command("git", folder, top);
@@ -157,6 +173,13 @@ impl Layout {
         }
         command
     }
+}
+
+fn write_hook(top: &Path, line: &str) -> Outcome<()> {
+    let hook = top.join(".git/hooks/pre-commit");
+    fs::create_dir_all(top.join(".git/hooks"))?;
+    fs::write(&hook, format!("#!/bin/sh\n{line}\n"))?;
+    Ok(fs::set_permissions(&hook, fs::Permissions::from_mode(0o755))?)
 }
 
 fn run(command: &mut Command) -> Outcome<()> {

@@ -20,7 +20,7 @@ use super::project::Project;
 use super::redaction::{self, known};
 use super::terminal::Terminal;
 use super::trust::gate;
-use super::{Context, foresight, identity, sandbox, workflows};
+use super::{Context, foresight, identity, sandbox, seal, workflows};
 use crate::error::{Error, Kind, Result};
 use crate::execute::{BUG, Event, ExecutionOutcome, Listeners, Options, Shared, Stop, execute};
 use crate::git::Repository;
@@ -235,6 +235,8 @@ fn perform(
     }
     if let Some(repository) = repository {
         tidy::logs(repository, id, context);
+        // So that no commit waits for it; what cannot be freed now is freed another time.
+        let _ = seal::free(repository);
     }
     run.show(&summary, &logs, &redactor);
     if outcome == ExecutionOutcome::Passed && temporary {

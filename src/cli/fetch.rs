@@ -24,6 +24,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let repository = push::repository(context)?;
     let remote = args.remote.clone().map_or_else(|| repository.default_remote(), Ok)?;
+    repository.sweep_remotes();
     let before = repository.writers()?;
     fetch(&repository, &remote, context)?;
     let after = repository.writers()?;

@@ -41,6 +41,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             .hint("fold in a clone of it")
     })?;
     repository.nothing_in_progress()?;
+    repository.sweep_remotes();
     let meow = top.join(".meow");
     seal::leads_nowhere_else(&meow)?;
     let files = gather(&repository, context)?;

@@ -62,17 +62,19 @@ fn after(args: &Args, context: &Context) -> u8 {
 /// Seals into the commit being made; returns what a person should know.
 fn pre_commit(context: &Context) -> Result<Option<String>> {
     let settings = &context.settings;
+    let Some(repository) = here(context)? else { return Ok(None) };
+    // git takes the locks of references once its hook is over.
+    repository.clear_moves();
     // `git commit <path>` works on an index of its own, which must hold what was named and nothing else.
     if settings.git_index.as_deref().is_some_and(is_partial) {
         return Ok(None);
     }
-    let Some(repository) = here(context)? else { return Ok(None) };
     if Spool::new(&repository.private_dir()).list()?.is_empty() {
         return Ok(None);
     }
     // git reads the index while the segment is made.
     let index = IndexTaker::start(&repository, settings.git_index.as_deref())?;
-    let waiting = seal::seal(&repository, settings)?;
+    let waiting = seal::seal_for_hook(&repository, settings)?;
     index.put(&waiting.files)?;
     Ok(waiting.troubles.first().map(|first| {
         let more = waiting.troubles.len() - 1;

@@ -44,6 +44,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let repository = repository(context)?;
     let remote = args.remote.clone().map_or_else(|| repository.default_remote(), Ok)?;
+    repository.sweep_remotes();
     let spool = Spool::new(&repository.private_dir());
     if spool.list()?.is_empty() && repository.writers()?.is_empty() {
         context.terminal.say("nothing to push: no execution waits");

@@ -8,6 +8,7 @@ use super::stamp;
 use crate::error::{Error, Result};
 use crate::git::{FileChange, Oid, Repository};
 use crate::store::seal::SealInto;
+use crate::store::segment;
 use crate::store::spool::Spool;
 
 /// What waits to be committed.
@@ -21,6 +22,9 @@ pub struct Waiting {
     pub troubles: Vec<Error>,
 }
 
+/// So many segments wait to be freed before a hook does it: `meow execute` does it off the way of a commit.
+const MOST_SEALED: usize = 8;
+
 /// Frees what git holds, seals what has ended in this worktree or in one that is gone, and returns what waits.
 ///
 /// # Errors
@@ -31,10 +35,32 @@ pub fn seal(repository: &Repository, settings: &Settings) -> Result<Waiting> {
     if spool.list()?.is_empty() {
         return Ok(Waiting::default());
     }
+    let heads = settle(repository, &spool)?;
+    let waits = |place: &str| !heads.iter().any(|head| holds(repository, *head, place));
+    add(repository, settings, &spool, &waits)
+}
+
+/// Seals likewise while a commit waits: what git holds is freed another time, unless there is nothing new, much has
+/// gathered, or something that was sealed is not here.
+///
+/// # Errors
+/// Those of [`seal`].
+pub fn seal_for_hook(repository: &Repository, settings: &Settings) -> Result<Waiting> {
+    let spool = Spool::new(&repository.private_dir());
+    let sealed = spool.sealed()?;
+    let here = |place: &String| repository.work_dir().is_some_and(|top| top.join(".meow").join(place).is_file());
+    let marked = spool.sealed_executions(&|_| true)?;
+    let has_new = spool.list()?.iter().any(|journal| !marked.contains(&journal.execution));
+    if !has_new || sealed.len() >= MOST_SEALED || !sealed.iter().all(here) {
+        return seal(repository, settings);
+    }
+    add(repository, settings, &spool, &|_| true)
+}
+
+/// Seals, and returns the segments of this work tree that `waits` names.
+fn add(repository: &Repository, settings: &Settings, spool: &Spool, waits: &dyn Fn(&str) -> bool) -> Result<Waiting> {
     let top = repository.work_dir().ok_or_else(|| Error::git("a bare repository has no work tree to seal into"))?;
     let meow = top.join(".meow");
-    let heads = settle(repository, &spool)?;
-    let reached = |place: &str| heads.iter().any(|head| holds(repository, *head, place));
     leads_nowhere_else(&meow)?;
     let living: Vec<String> = repository.worktrees()?.iter().map(Repository::worktree).collect();
     let own = repository.worktree();
@@ -46,13 +72,22 @@ pub fn seal(repository: &Repository, settings: &Settings) -> Result<Waiting> {
     for place in spool.sealed()? {
         let file = meow.join(&place);
         let new = sealed.place.as_ref() == Some(&place);
-        if file.is_file() && (new || !reached(&place)) {
+        if file.is_file() && (new || waits(&place)) {
             let wrong = || format!("segment {} cannot be read", file.display());
             let bytes = fs::read(&file).map_err(|error| Error::store(wrong()).cause(error))?;
             waiting.files.push((format!(".meow/{place}"), Some(repository.write_blob(&bytes)?)));
         }
     }
     Ok(waiting)
+}
+
+/// Frees what git holds, once an execution is over.
+///
+/// # Errors
+/// Those of [`settle`].
+pub(super) fn free(repository: &Repository) -> Result<()> {
+    let spool = Spool::new(&repository.private_dir());
+    if spool.sealed()?.is_empty() { Ok(()) } else { settle(repository, &spool).map(drop) }
 }
 
 /// Frees the journals whose segments git holds, and forgets segments that were thrown away; returns the commits that
@@ -64,7 +99,7 @@ pub(super) fn settle(repository: &Repository, spool: &Spool) -> Result<Vec<Oid>>
     repository.sweep_objects();
     let worktrees = repository.worktrees()?;
     let heads = repository.keepers()?;
-    let reached = |place: &str| heads.iter().any(|head| holds(repository, *head, place));
+    let reached = |place: &str| heads.iter().any(|head| keeps(repository, *head, place));
     let present = |place: &str| {
         let lies_in =
             |worktree: &Repository| worktree.work_dir().is_some_and(|top| top.join(".meow").join(place).is_file());
@@ -72,6 +107,13 @@ pub(super) fn settle(repository: &Repository, spool: &Spool) -> Result<Vec<Oid>>
     };
     spool.settle(&reached, &present)?;
     Ok(heads)
+}
+
+/// Returns whether a commit holds a segment that is whole and on the disk, so that its journals may go: git's own commits
+/// are left to the system to write.
+fn keeps(repository: &Repository, commit: Oid, place: &str) -> bool {
+    let found = repository.lasting_file(commit, &format!(".meow/{place}"), segment::MAX_BYTES);
+    found.is_ok_and(|bytes| bytes.is_some_and(|bytes| segment::is_named(place, &bytes)))
 }
 
 /// Returns whether a commit holds a segment; one that cannot be read holds nothing.

@@ -1,10 +1,12 @@
 //! The writers' refs: commits of files that no branch holds, one ref a writer, moved by compare-and-swap.
 
 use std::fs::File;
+use std::path::Path;
 
 use gix::actor::SignatureRef;
 use gix::objs::tree::EntryKind;
 
+use super::moves::is_left_over;
 use super::refs::{BRANCH, THEIRS, WRITERS};
 use super::{FileChange, Oid, Repository, Tip, trouble};
 use crate::error::{Error, Result};
@@ -101,12 +103,47 @@ impl Repository {
         Ok(())
     }
 
+    /// Deletes it where the process that looked is gone, killed or not: nobody looks for so long.
+    pub fn sweep_remotes(&self) {
+        let common = self.common_dir();
+        let theirs = std::fs::read_dir(common.join(THEIRS)).into_iter().flatten().flatten().map(|entry| entry.path());
+        let old = |path: &Path| path.metadata().and_then(|found| found.modified()).is_ok_and(is_left_over);
+        if theirs.chain([common.join(BRANCH)]).any(|path| old(&path)) {
+            // What cannot be deleted now keeps some records here until it can.
+            let _ = self.forget_remotes();
+        }
+    }
+
     /// Deletes the reference `name` where it still is `expected`.
     ///
     /// # Errors
     /// Another process moved it meanwhile, or it cannot be deleted.
     pub fn delete_reference(&self, name: &str, expected: Oid) -> Result<()> {
         self.move_reference(name, Some(expected), None, "")
+    }
+
+    /// Returns the file at `path` in a commit once it and the way to it are on the disk; `None` where there is none, or one of
+    /// more than so many bytes.
+    ///
+    /// # Errors
+    /// An object is absent or damaged, or the disk refuses.
+    pub fn lasting_file(&self, commit: Oid, path: &str, most: usize) -> Result<Option<Vec<u8>>> {
+        let wrong = || format!("{path} of commit {commit} cannot be read");
+        let mut tree = self.inner.find_commit(commit.0).and_then(|commit| commit.tree()).map_err(trouble(wrong()))?;
+        let mut ids = vec![commit.0, tree.id];
+        for part in path.split('/') {
+            let Some(entry) = tree.lookup_entry([part]).map_err(trouble(wrong()))? else { return Ok(None) };
+            ids.push(entry.object_id());
+            if entry.mode().is_tree() {
+                tree = self.inner.find_tree(entry.object_id()).map_err(trouble(wrong()))?;
+            } else if !entry.mode().is_blob() {
+                return Ok(None);
+            }
+        }
+        let Some(blob) = ids.last().filter(|id| **id != tree.id) else { return Ok(None) };
+        let bytes = self.blob_within(Oid(*blob), most)?;
+        self.sync_loose(&ids).map_err(trouble(wrong()))?;
+        Ok(bytes)
     }
 
     /// Waits until new loose objects are on the disk, which gix leaves to its caller. Packed ones were synced by git.

@@ -98,6 +98,8 @@ fn scenarios() -> Vec<Scenario> {
     uninstall.meow_ok(&["hooks", "install"]);
     let fold = busy();
     fold.meow_ok(&["push"]);
+    // The hook of the person's next commit is who removes what a killed git and a killed meow leave.
+    fold.meow_ok(&["hooks", "install"]);
     let scenario = |name, before, args| Scenario { name, before, args, hook: false };
     vec![
         scenario("execute", shop(), &["execute", "ci"] as &[&str]),

@@ -1,6 +1,7 @@
 //! Records on their way into commits, with real git: none lost, none in the way.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use meow::git::Repository;
@@ -97,6 +98,62 @@ fn the_hook_seals_into_the_very_commit() {
     commit(&space, &["--all"]);
     assert_eq!((waiting(&space), segments(&space, "HEAD").len()), (0, 1), "nothing new: no new segment");
     space.git(&["fsck", "--strict"]);
+}
+
+#[test]
+fn an_execution_frees_what_git_holds_once_it_is_there_in_full() {
+    let space = hooked();
+    space.write(".meow/workflows/ci.toml", "formula = \"ci\"\n\n[[steps]]\nid = \"one\"\nrun = \"true\"\n");
+    execute(&space.root(), 1);
+    space.write("README", "changed\n");
+    commit(&space, &["--all"]);
+    let path = segments(&space, "HEAD").remove(0);
+    let blob = space.git(&["rev-parse", &format!("HEAD:{path}")]);
+    let file = space.root().join(".git/objects").join(&blob[..2]).join(&blob[2..]);
+    // As after a power cut: the name is there, the bytes never came to the disk.
+    let whole = fs::read(&file).expect("loose");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("writable");
+    fs::write(&file, "").expect("torn");
+    space.meow_ok(&["execute", "ci"]);
+    assert_eq!(waiting(&space), 2, "no journal goes while git's copy is torn");
+    fs::write(&file, whole).expect("mended");
+    space.meow_ok(&["execute", "ci"]);
+    assert_eq!(waiting(&space), 2, "the two that are new");
+}
+
+#[test]
+fn a_lock_of_a_killed_move_goes_and_that_of_another_stays() {
+    let space = hooked();
+    let lock = space.root().join(".git/HEAD.lock");
+    let note = |space: &Space| {
+        let found = lock.metadata().expect("a lock");
+        let held = (&lock, found.ino(), found.ctime(), found.ctime_nsec());
+        space.write(".git/meow/moving", &serde_json::to_string(&[held]).expect("JSON"));
+    };
+    fs::write(&lock, "").expect("locked");
+    note(&space);
+    space.write("README", "changed\n");
+    commit(&space, &["--all"]);
+    assert!(!lock.exists() && space.read(".git/meow/moving").is_empty());
+    // Somebody else locks under the same name since.
+    fs::write(&lock, "").expect("locked");
+    note(&space);
+    fs::remove_file(&lock).expect("unlocked");
+    fs::write(space.root().join("other"), "").expect("a number taken");
+    fs::write(&lock, "").expect("locked again");
+    space.write("README", "again\n");
+    let said = space.run_in(&space.root(), "git", &["commit", "--quiet", "--all", "--message=work"]);
+    assert!(said.code != 0 && said.err.contains("HEAD.lock") && lock.exists(), "{said:?}");
+    fs::remove_file(&lock).expect("unlocked");
+    // Whoever holds the note lives: nothing of theirs is touched.
+    fs::write(&lock, "").expect("locked");
+    note(&space);
+    let holder = fs::File::open(space.root().join(".git/meow/moving")).expect("the note");
+    rustix::fs::flock(&holder, rustix::fs::FlockOperation::LockExclusive).expect("held");
+    let said = space.run_in(&space.root(), "git", &["commit", "--quiet", "--all", "--message=work"]);
+    assert!(said.code != 0 && lock.exists(), "{said:?}");
+    drop(holder);
+    commit(&space, &["--all"]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub enum Before {
 ///
 /// It may stop git only by the exit code of the hook that was there before, or by a workflow that ran and failed: where there is
 /// neither, a meow that is killed stops nothing. 126 and 127 are the shell's words for a meow that does not start. A pre-commit hook that only seals starts nothing at all while the
-/// spool, which lies beside the usual folder of hooks, is empty.
+/// spool, which lies beside the usual folder of hooks, is empty and no move of references was cut off.
 pub fn script(wanted: Wanted, before: Before) -> String {
     let Wanted { event, runs, made_folder } = wanted;
     let run = if runs { " --workflow" } else { "" };
@@ -46,7 +46,7 @@ pub fn script(wanted: Wanted, before: Before) -> String {
         (true, _) => "",
         (false, "pre-commit") => {
             "# An empty spool has nothing to seal.\n\
-             if [ $# = 0 ] && [ -f \"$folder/../HEAD\" ]; then\n    \
+             if [ $# = 0 ] && [ -f \"$folder/../HEAD\" ] && [ ! -s \"$folder/../meow/moving\" ]; then\n    \
                  for journal in \"$folder\"/../meow/spool/*/*.journal; do\n        \
                      [ -e \"$journal\" ] || exit 0\n        \
                      break\n    \
