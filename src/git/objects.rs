@@ -64,9 +64,11 @@ impl Repository {
         if self.blob_size(id)? > most as u64 { Ok(None) } else { self.blob(id).map(Some) }
     }
 
-    /// Returns as many handles on this repository as there are processors to read with, each for one thread.
+    /// Returns as many handles on this repository as there are processors to read with, each for one thread. What they map
+    /// of packs goes with them.
     pub fn readers(&self) -> Vec<Self> {
-        vec![self.clone(); rayon::current_num_threads()]
+        let again = Self::open(self.work_dir().unwrap_or(self.git_dir()));
+        vec![again.unwrap_or_else(|_| self.clone()); rayon::current_num_threads()]
     }
 
     /// Returns the size of a blob in bytes without reading it in full.

@@ -120,6 +120,15 @@ macro_rules! table {
                 $(self.$field.extend(other.$field[rows.clone()].iter().map(|value| value.renamed(names)));)*
             }
 
+            /// Makes room for so many more rows; where there is none, for so many in all as are expected, at most twice as
+            /// many as there are.
+            pub fn make_room(&mut self, more: usize, expected: usize) {
+                $(if self.$field.capacity() - self.$field.len() < more {
+                    let rows = self.$field.len();
+                    self.$field.reserve_exact(more.max(rows / 8).max(expected.saturating_sub(rows).min(rows)));
+                })*
+            }
+
             /// Hands every column to `each`; `None` where it ended early.
             pub fn each(&mut self, each: &mut impl EachColumn) -> Option<()> {
                 $(each.column(&mut self.$field)?;)*

@@ -10,6 +10,9 @@ const ALL: u8 = 1;
 /// The same at half the width, which holds these doubles exactly.
 const HALF: u8 = 2;
 
+/// Values whose bytes are handed on at once.
+const PIECE: usize = 8_192;
+
 /// A value of a column.
 pub trait Value: Clone {
     /// Returns the same value where names have these numbers.
@@ -23,8 +26,8 @@ pub trait Value: Clone {
         true
     }
 
-    /// Adds the bytes of a column.
-    fn put(column: &[Self], to: &mut Vec<u8>);
+    /// Hands the bytes of a column on, some thousand values at a time.
+    fn put(column: &[Self], to: &mut dyn FnMut(&[u8]));
 
     /// Takes a column of so many values; `None` where the bytes are none.
     fn take(from: &mut &[u8], count: usize) -> Option<Vec<Self>>;
@@ -119,17 +122,29 @@ impl<T: Fixed> Fixed for Option<T> {
     }
 }
 
-fn put_fixed<T: Fixed>(column: &[T], kind: u8, to: &mut Vec<u8>) {
-    let head = to.len();
-    to.push(kind);
-    for value in column {
-        value.write(to);
+fn put_fixed<T: Fixed>(mut values: impl Iterator<Item = T> + Clone, kind: u8, to: &mut dyn FnMut(&[u8])) {
+    let (mut first, mut other, mut rest) = (Vec::new(), Vec::new(), values.clone());
+    if let Some(value) = rest.next() {
+        value.write(&mut first);
+        let is_first = |value: T| {
+            other.clear();
+            value.write(&mut other);
+            other == first
+        };
+        if rest.clone().next().is_some() && rest.all(is_first) {
+            to(&[ONE | (kind << 4)]);
+            return to(&first);
+        }
     }
-    let (first, rest) = (head + 1, head + 1 + T::WIDTH);
-    // One value over and over: all that follows the first one is what comes before it, a width further on.
-    if to.len() > rest && to[first..to.len() - T::WIDTH] == to[rest..] {
-        to[head] = ONE | (kind << 4);
-        to.truncate(rest);
+    to(&[kind]);
+    let mut piece = Vec::with_capacity(PIECE * T::WIDTH);
+    loop {
+        piece.clear();
+        values.by_ref().take(PIECE).for_each(|value| value.write(&mut piece));
+        if piece.is_empty() {
+            return;
+        }
+        to(&piece);
     }
 }
 
@@ -155,8 +170,8 @@ macro_rules! fixed {
             fn is_known(&self, names: usize) -> bool {
                 $known(self, names)
             })?
-            fn put(column: &[Self], to: &mut Vec<u8>) {
-                put_fixed(column, ALL, to);
+            fn put(column: &[Self], to: &mut dyn FnMut(&[u8])) {
+                put_fixed(column.iter().copied(), ALL, to);
             }
             fn take(from: &mut &[u8], count: usize) -> Option<Vec<Self>> {
                 let kind = kind_of(from)?;
@@ -182,13 +197,12 @@ fixed! {
 
 impl Value for f64 {
     #[expect(clippy::cast_possible_truncation, reason = "only where nothing is lost")]
-    fn put(column: &[Self], to: &mut Vec<u8>) {
-        let halves: Vec<f32> = column.iter().map(|value| *value as f32).collect();
-        let same = |(value, half): (&Self, &f32)| Self::from(*half).to_bits() == value.to_bits();
-        if column.iter().zip(&halves).all(same) {
-            put_fixed(&halves, HALF, to);
+    fn put(column: &[Self], to: &mut dyn FnMut(&[u8])) {
+        let is_half = |value: &Self| Self::from(*value as f32).to_bits() == value.to_bits();
+        if column.iter().all(is_half) {
+            put_fixed(column.iter().map(|value| *value as f32), HALF, to);
         } else {
-            put_fixed(column, ALL, to);
+            put_fixed(column.iter().copied(), ALL, to);
         }
     }
 
@@ -212,12 +226,16 @@ impl Value for Box<[(Name, f64)]> {
         self.iter().all(|(name, _)| (name.0 as usize) < names)
     }
 
-    fn put(column: &[Self], to: &mut Vec<u8>) {
-        let lengths: Vec<u32> = column.iter().map(|own| super::columns::place(own.len())).collect();
-        put_fixed(&lengths, ALL, to);
-        for (name, value) in column.iter().flatten() {
-            name.write(to);
-            value.write(to);
+    fn put(column: &[Self], to: &mut dyn FnMut(&[u8])) {
+        put_fixed(column.iter().map(|own| super::columns::place(own.len())), ALL, to);
+        let mut piece = Vec::new();
+        for own in column.chunks(PIECE) {
+            piece.clear();
+            for (name, value) in own.iter().flatten() {
+                name.write(&mut piece);
+                value.write(&mut piece);
+            }
+            to(&piece);
         }
     }
 
@@ -235,7 +253,7 @@ mod tests {
 
     fn check<T: Value + std::fmt::Debug>(column: &[T], bytes: usize) {
         let mut written = Vec::new();
-        T::put(column, &mut written);
+        T::put(column, &mut |bytes| written.extend(bytes));
         assert_eq!(written.len(), bytes, "{column:?}");
         let mut rest = written.as_slice();
         let read = T::take(&mut rest, column.len()).expect("own bytes");

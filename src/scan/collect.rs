@@ -16,6 +16,8 @@ pub struct Collector {
     lists: Lists,
     /// Every record, once two places hold records of one execution.
     seen: Option<HashSet<(u32, Name, u32)>>,
+    /// Of how many places the columns are, and how many there are in all.
+    taken: (usize, usize),
 }
 
 impl Collector {
@@ -24,6 +26,19 @@ impl Collector {
         let facts = RepositoryFacts { name: name.to_owned(), root: None, records: 0, warnings: Vec::new() };
         self.repositories.push(facts);
         place(self.repositories.len() - 1)
+    }
+
+    /// Says that what is added next comes from some more of so many places: then columns grow to what they will need, and
+    /// not to twice of what they have.
+    pub fn expect(&mut self, more: usize, all: usize) {
+        self.taken = (self.taken.0 + more, all);
+    }
+
+    /// Returns how many rows there will be where those so far are of the places taken.
+    fn expected(&self, rows: usize) -> usize {
+        let (taken, all) = self.taken;
+        // A little more: the rest may have longer executions.
+        rows.saturating_mul(all.max(taken)) / taken.max(1) / 32 * 33
     }
 
     /// Returns the facts of a repository, to be completed.
@@ -63,7 +78,13 @@ impl Collector {
     /// Adds columns to those that there are; where they are not all new, those that are.
     fn append(&mut self, repository: u32, from: &Columns, new: bool) {
         let names: Vec<Name> = from.names.texts().map(|text| self.columns.names.intern(text)).collect();
+        let (executions, attempts) = (from.executions.len(), from.attempts.len());
+        let expected = |rows: usize| self.expected(rows);
+        let (most, all) =
+            (expected(self.columns.executions.len() + executions), expected(self.columns.attempts.len() + attempts));
         let to = &mut self.columns;
+        to.executions.make_room(executions, most);
+        to.attempts.make_room(attempts, all);
         let known = to.executions.len();
         let mut lists = Vec::new();
         for list in &from.attempts.needs_lists {
@@ -143,7 +164,7 @@ fn places(columns: &Columns) -> HashMap<ExecutionId, u32> {
 }
 
 /// Sorts executions by start and id, attempts by execution, start, step and number; returns whether that moved anything.
-fn sort(columns: &mut Columns) -> bool {
+pub(super) fn sort(columns: &mut Columns) -> bool {
     let executions = &columns.executions;
     let by_start = order(executions.len(), |at| (executions.started_ms[at], executions.id[at]));
     if let Some(order) = &by_start {
@@ -156,15 +177,37 @@ fn sort(columns: &mut Columns) -> bool {
             *execution = rank[*execution as usize];
         }
     }
-    let (attempts, names) = (&columns.attempts, &columns.names);
-    let by_execution = order(attempts.len(), |at| {
-        let started = attempts.started_ms[at].to_bits();
-        (attempts.execution[at], started, names.text(attempts.step[at]), attempts.attempt[at])
-    });
+    let by_execution = attempts(columns);
     if let Some(order) = &by_execution {
         columns.attempts.pick(order);
     }
     by_start.is_some() || by_execution.is_some()
+}
+
+/// Returns the places of the attempts in order, or `None` where they are in order as they are.
+fn attempts(columns: &Columns) -> Option<Vec<u32>> {
+    let (attempts, names) = (&columns.attempts, &columns.names);
+    let started = |row: usize| attempts.started_ms[row].to_bits();
+    let key =
+        |row: usize| (attempts.execution[row], started(row), names.text(attempts.step[row]), attempts.attempt[row]);
+    if (1..attempts.len()).all(|row| key(row - 1) <= key(row)) {
+        return None;
+    }
+    // Where the rows of each execution begin, then where the next of them goes.
+    let mut next = vec![0_usize; columns.executions.len() + 1];
+    attempts.execution.iter().for_each(|execution| next[*execution as usize + 1] += 1);
+    for execution in 1..next.len() {
+        next[execution] += next[execution - 1];
+    }
+    let mut order = vec![0; attempts.len()];
+    for (row, execution) in (0..).zip(&attempts.execution) {
+        let to = &mut next[*execution as usize];
+        order[*to] = row;
+        *to += 1;
+    }
+    let same = |a: &u32, b: &u32| attempts.execution[*a as usize] == attempts.execution[*b as usize];
+    order.chunk_by_mut(same).for_each(|rows| rows.sort_by_key(|row| key(*row as usize)));
+    Some(order)
 }
 
 /// Returns the places of rows in order, or `None` where they are in order as they are.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::error::{Error, Result};
@@ -12,10 +13,10 @@ use crate::git::{self, Repository};
 const SKIPPED: [&str; 2] = ["target", "node_modules"];
 
 /// A repository that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Found {
-    /// Where it was found.
-    pub path: PathBuf,
+    /// It, opened.
+    pub repository: Result<Repository>,
     /// How people call it.
     pub name: String,
 }
@@ -25,22 +26,24 @@ pub struct Found {
 /// # Errors
 /// A root does not exist or cannot be read.
 pub fn repositories(roots: &[PathBuf], depth: usize) -> Result<Vec<Found>> {
-    let mut seen = HashSet::new();
-    let mut found = Vec::new();
+    let mut paths = Vec::new();
     for root in roots {
         let wrong = || Error::request(format!("{} cannot be read", root.display()));
         let root = root.canonicalize().map_err(|error| wrong().cause(error))?;
-        for path in below(&root, depth) {
-            if seen.insert(identity(&path)) {
-                found.push(path);
-            }
-        }
+        paths.extend(below(&root, depth));
     }
+    let open = |path: PathBuf| {
+        let repository = Repository::open(&path);
+        (identity(&path, repository.as_ref().ok()), path, repository)
+    };
+    let opened: Vec<(PathBuf, PathBuf, Result<Repository>)> = paths.into_par_iter().map(open).collect();
+    let mut seen = HashSet::new();
+    let found: Vec<_> = opened.into_iter().filter(|(identity, ..)| seen.insert(identity.clone())).collect();
     let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
-    for path in &found {
+    for (_, path, _) in &found {
         *by_name.entry(name(path)).or_default() += 1;
     }
-    let describe = |path: PathBuf| {
+    let describe = |(_, path, repository): (PathBuf, PathBuf, Result<Repository>)| {
         let short = name(&path);
         // Namesakes are told apart by the folder they lie in.
         let above = path.parent().and_then(Path::file_name).map(|above| above.to_string_lossy().into_owned());
@@ -48,7 +51,7 @@ pub fn repositories(roots: &[PathBuf], depth: usize) -> Result<Vec<Found>> {
             Some(above) if by_name[&short] > 1 => format!("{above}/{short}"),
             _ => short,
         };
-        Found { path, name }
+        Found { repository, name }
     };
     Ok(found.into_iter().map(describe).collect())
 }
@@ -78,8 +81,8 @@ fn worth_a_look(entry: &DirEntry) -> bool {
 }
 
 /// Returns what makes two places the same repository: the common git directory.
-fn identity(path: &Path) -> PathBuf {
-    let common = Repository::open(path).ok().and_then(|repository| repository.common_dir().canonicalize().ok());
+fn identity(path: &Path, repository: Option<&Repository>) -> PathBuf {
+    let common = repository.and_then(|repository| repository.common_dir().canonicalize().ok());
     common.unwrap_or_else(|| path.to_path_buf())
 }
 

@@ -2,10 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::History;
-use super::repository::{self, Gathered, Listing};
+use super::repository::{Gathered, Listing};
+use super::{Collector, History};
 use crate::git::Repository;
 use crate::record::Digest;
+
+/// Repositories a thread that are read at once, so that few of them are in memory beside the history.
+const AT_ONCE: usize = 8;
 
 /// Repositories with lists of what they hold.
 #[derive(Debug)]
@@ -31,10 +34,25 @@ impl Looked {
         Some(mark.digest())
     }
 
-    /// Reads the history.
+    /// Reads the history: some repositories at once, while those before them are taken in.
     pub fn read(self) -> History {
-        let gathered: Vec<Gathered> = self.0.into_par_iter().map(Listing::gather).collect();
-        repository::collect(gathered)
+        let all = self.0.len();
+        let (mut collector, mut waiting) = (Collector::default(), Vec::new());
+        let add = |gathered: Vec<Gathered>, collector: &mut Collector| {
+            for one in gathered {
+                collector.expect(1, all);
+                one.add_to(collector);
+            }
+        };
+        let mut rest = self.0.into_iter();
+        while !rest.as_slice().is_empty() {
+            let window: Vec<Listing> = rest.by_ref().take(AT_ONCE * rayon::current_num_threads()).collect();
+            let gather = || window.into_par_iter().map(Listing::gather).collect::<Vec<_>>();
+            let ((), gathered) = rayon::join(|| add(std::mem::take(&mut waiting), &mut collector), gather);
+            waiting = gathered;
+        }
+        add(waiting, &mut collector);
+        collector.finish()
     }
 }
 

@@ -10,6 +10,7 @@ mod known;
 mod listed;
 mod look;
 pub mod repository;
+mod segments;
 pub mod touched;
 mod window;
 

@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
-use rayon::prelude::*;
-
 use super::find::{self, Found};
 use super::known::Known;
 use super::listed::listed;
 use super::look::Mark;
-use super::{Collector, History};
+use super::{Collector, History, segments};
 use crate::error::{Error, Result};
 use crate::git::{Oid, Repository, Tip};
 use crate::record::{Columns, Digest, Record};
@@ -19,8 +17,6 @@ use crate::store::{self, segment};
 
 /// The folder of decisions, some of which are tombstones.
 const ACTIONS: &str = ".meow/actions";
-/// Segments are read in batches of so many a thread, so that few of them are in memory besides the columns.
-const BATCH: usize = 32;
 /// So many damaged segments are named; the rest are counted.
 const NAMED: usize = 3;
 
@@ -46,17 +42,19 @@ pub(super) struct Listing {
 
 /// Returns the history of one repository.
 pub fn repository(repository: &Repository) -> History {
-    collect(vec![Listing::of(repository.clone()).gather()])
+    let mut collector = Collector::default();
+    Listing::of(repository.clone()).gather().add_to(&mut collector);
+    collector.finish()
 }
 
 /// Returns every record of one repository, each once, and what was skipped in words.
 pub fn records(repository: &Repository) -> (Vec<Record>, Vec<String>) {
-    let Listing { mut warnings, segments, removals, .. } = Listing::of(repository.clone());
+    let Listing { mut warnings, segments: listed, removals, .. } = Listing::of(repository.clone());
     let (mut damaged, mut records) = (Vec::new(), Vec::new());
     let mut take = |one: Vec<Record>| records.extend(one);
-    let all: Vec<(&String, Oid)> = segments.iter().map(|(path, blob)| (path, *blob)).collect();
-    read_blobs(repository, &all, segment::open, &mut damaged, &mut |_, one| take(one));
-    read_work_trees(repository, &segments, segment::open, &mut damaged, &mut take);
+    let all: Vec<(&String, Oid)> = listed.iter().map(|(path, blob)| (path, *blob)).collect();
+    segments::read(repository, &all, &segments::each(segment::open), &mut damaged, &mut |_, one| take(one));
+    read_work_trees(repository, &listed, segment::open, &mut damaged, &mut take);
     warnings.extend(skipped("segment", &damaged));
     read_spool(repository, &mut warnings, &mut take);
     let mut seen = HashSet::new();
@@ -73,17 +71,15 @@ pub fn sources(repository: &Repository) -> Result<usize> {
     Ok(segments.len() + Spool::new(&repository.private_dir()).list()?.len())
 }
 
-/// Returns the history of what was gathered, in that order.
-pub(super) fn collect(gathered: Vec<Gathered>) -> History {
-    let mut collector = Collector::default();
-    for one in gathered {
-        let place = collector.repository(&one.name);
+impl Gathered {
+    /// Adds what was gathered to a history.
+    pub fn add_to(self, collector: &mut Collector) {
+        let place = collector.repository(&self.name);
         let facts = collector.facts(place);
-        facts.root = one.root;
-        facts.warnings = one.warnings;
-        collector.add_all(place, one.columns);
+        facts.root = self.root;
+        facts.warnings = self.warnings;
+        collector.add_all(place, self.columns);
     }
-    collector.finish()
 }
 
 fn named_after(repository: &Repository) -> &std::path::Path {
@@ -101,7 +97,7 @@ impl Listing {
 
     /// Lists what a repository holds that was found; trouble is a warning in it.
     pub fn found(found: Found) -> Self {
-        match Repository::open(&found.path) {
+        match found.repository {
             Ok(repository) => Self::named(found.name, repository),
             Err(error) => Self {
                 name: found.name,
@@ -162,23 +158,26 @@ impl Listing {
 }
 
 impl Gathered {
-    fn read(&mut self, repository: &Repository, segments: &BTreeMap<String, Oid>, removals: &Removals) {
+    fn read(&mut self, repository: &Repository, listed: &BTreeMap<String, Oid>, removals: &Removals) {
         let (mut collector, mut damaged) = (Collector::default(), Vec::new());
-        let mut known = Known::of(repository, segments, removals, &mut collector);
+        let mut known = Known::of(repository, listed, removals, &mut collector);
         match known.root(repository) {
             Ok(root) => self.root = root.and_then(|root| Digest::truncated(root.bytes())),
             Err(error) => self.warnings.push(format!("its first commit is unknown: {error}")),
         }
         let missing: Vec<(&String, Oid)> =
-            segments.iter().filter(|(_, blob)| !known.holds(**blob)).map(|(path, blob)| (path, *blob)).collect();
+            listed.iter().filter(|(_, blob)| !known.holds(**blob)).map(|(path, blob)| (path, *blob)).collect();
         let mut cut = Vec::new();
-        read_blobs(repository, &missing, segment::columns, &mut damaged, &mut |blob, mut columns| {
+        let open = segments::columns(|columns| !removals.touch(columns));
+        let all = missing.len();
+        segments::read(repository, &missing, &open, &mut damaged, &mut |blobs, mut columns| {
+            collector.expect(blobs.len(), all);
             // What was purged is not kept; a segment that still has some is read, and cut, each time.
             if removals.cut(&mut columns) {
                 cut.push(columns);
             } else {
                 collector.add_all(0, columns);
-                known.add(blob);
+                blobs.iter().for_each(|blob| known.add(*blob));
             }
         });
         known.save(repository, &mut collector);
@@ -187,46 +186,10 @@ impl Gathered {
             collector.add_all(0, columns);
         };
         cut.into_iter().for_each(&mut take);
-        read_work_trees(repository, segments, segment::columns, &mut damaged, &mut take);
+        read_work_trees(repository, listed, segment::columns, &mut damaged, &mut take);
         self.warnings.extend(skipped("segment", &damaged));
         read_spool(repository, &mut self.warnings, &mut |records| take(Columns::of(&records)));
         self.columns = collector.into_columns();
-    }
-}
-
-/// Opens segments from the object database, several at a time, and hands them to `take` in their order.
-fn read_blobs<T: Send>(
-    repository: &Repository,
-    segments: &[(&String, Oid)],
-    open: fn(&str, &[u8]) -> Result<T>,
-    damaged: &mut Vec<Error>,
-    take: &mut dyn FnMut(Oid, T),
-) {
-    let read = |repository: &Repository, (path, blob): &(&String, Oid)| {
-        let wrong = || Error::store(format!("segment {path} cannot be read"));
-        let size = repository.blob_size(*blob).map_err(|error| wrong().cause(error))?;
-        if size > segment::MAX_BYTES as u64 {
-            return Err(wrong().cause("it is too large"));
-        }
-        open(path, &repository.blob(*blob).map_err(|error| wrong().cause(error))?)
-    };
-    if segments.is_empty() {
-        return;
-    }
-    let mut readers = repository.readers();
-    for batch in segments.chunks(BATCH * readers.len()) {
-        let parts = batch.par_chunks(batch.len().div_ceil(readers.len()));
-        let opened: Vec<Vec<Result<T>>> = readers
-            .par_iter_mut()
-            .zip(parts)
-            .map(|(reader, part)| part.iter().map(|one| read(reader, one)).collect())
-            .collect();
-        for ((_, blob), opened) in batch.iter().zip(opened.into_iter().flatten()) {
-            match opened {
-                Ok(opened) => take(*blob, opened),
-                Err(error) => damaged.push(error),
-            }
-        }
     }
 }
 

@@ -53,7 +53,7 @@ pub fn save(private: &Path, read: &Cached, columns: &mut Columns) -> Result<()> 
     let path = file(private);
     let made = cache::write_by(&path, |put| {
         put(&head())?;
-        let mut pieces = Pieces { put, gathered: Vec::new(), hasher: blake3::Hasher::new(), trouble: None };
+        let mut pieces = Pieces { put, gathered: Vec::new(), hasher: blake3::Hasher::new(), trouble: Ok(()) };
         write(read, columns, &mut pieces)?;
         let hash = *pieces.hasher.finalize().as_bytes();
         (pieces.put)(&hash)
@@ -69,30 +69,35 @@ fn head() -> Vec<u8> {
     format!("meow history {VERSION} {} {}\n", segment::FORMAT, env!("CARGO_PKG_VERSION")).into_bytes()
 }
 
-/// Bytes on their way into the file: never more than one column of them is in memory.
+/// Bytes on their way into the file: few of them are in memory.
 struct Pieces<'a> {
     put: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
     gathered: Vec<u8>,
     hasher: blake3::Hasher,
-    trouble: Option<io::Error>,
+    trouble: io::Result<()>,
 }
 
 impl Pieces<'_> {
-    fn hand_on(&mut self) -> io::Result<()> {
+    fn take(&mut self, bytes: &[u8]) {
+        self.gathered.extend_from_slice(bytes);
+        if self.gathered.len() >= PIECE {
+            self.hand_on();
+        }
+    }
+
+    fn hand_on(&mut self) {
         self.hasher.update(&self.gathered);
-        (self.put)(&self.gathered)?;
+        if self.trouble.is_ok() {
+            self.trouble = (self.put)(&self.gathered);
+        }
         self.gathered.clear();
-        Ok(())
     }
 }
 
 impl EachColumn for Pieces<'_> {
     fn column<T: Value>(&mut self, column: &mut Vec<T>) -> Option<()> {
-        T::put(column, &mut self.gathered);
-        if self.gathered.len() < PIECE {
-            return Some(());
-        }
-        self.hand_on().map_err(|error| self.trouble = Some(error)).ok()
+        T::put(column, &mut |bytes| self.take(bytes));
+        self.trouble.is_ok().then_some(())
     }
 }
 
@@ -116,11 +121,9 @@ fn write(read: &Cached, columns: &mut Columns, pieces: &mut Pieces) -> io::Resul
         }
     }
     let all = columns.executions.each(pieces).and_then(|()| columns.attempts.each(pieces));
-    match pieces.trouble.take() {
-        Some(trouble) => Err(trouble),
-        None if all.is_none() => Err(io::Error::other("a column was left out")),
-        None => pieces.hand_on(),
-    }
+    pieces.hand_on();
+    std::mem::replace(&mut pieces.trouble, Ok(()))?;
+    all.ok_or_else(|| io::Error::other("a column was left out"))
 }
 
 struct Read<'a, 'b> {

@@ -104,6 +104,12 @@ impl Removals {
         !self.records.is_empty() && self.records.contains(&record.id())
     }
 
+    /// Returns whether some of the columns' records were purged.
+    pub fn touch(&self, columns: &Columns) -> bool {
+        let is_purged = |row| self.records.contains(&columns.record_id(row));
+        !self.records.is_empty() && (0..columns.attempts.len()).any(is_purged)
+    }
+
     /// Takes out of the columns what was purged; returns whether there was any.
     pub fn cut(&self, columns: &mut Columns) -> bool {
         if self.records.is_empty() {

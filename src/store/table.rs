@@ -57,10 +57,10 @@ pub fn rows(batch: &RecordBatch, records: &mut Vec<Record>) -> Result<()> {
     Ok(())
 }
 
-pub(super) type Found<'a, T> = Vec<(&'static Cell<T>, &'a ArrayRef)>;
+type Found<'a, T> = Vec<(&'static Cell<T>, &'a ArrayRef)>;
 
 /// Returns the columns of a batch that are known, in the order of the list.
-pub(super) fn found<'a, T>(batch: &'a RecordBatch, columns: &'static [Column<T>]) -> Result<Found<'a, T>> {
+fn found<'a, T>(batch: &'a RecordBatch, columns: &'static [Column<T>]) -> Result<Found<'a, T>> {
     let mut found = Vec::with_capacity(columns.len());
     for column in columns {
         match batch.column_by_name(column.name) {

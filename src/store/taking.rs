@@ -6,11 +6,24 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
 use jiff::Timestamp;
 
-use super::columns::{ATTEMPT, EXECUTION, natural, outcome};
-use super::table;
+use super::columns::{natural, outcome};
 use crate::error::{Error, Result};
 use crate::record::columns::{Lists, place};
 use crate::record::{Columns, Digest, ExecutionId, Outcome};
+
+/// The known columns that learning does not read.
+pub(super) const NOT_TAKEN: [&str; 10] = [
+    "variables",
+    "tracked",
+    "resumes",
+    "exit_code",
+    "read_bytes",
+    "written_bytes",
+    "filled",
+    "undone",
+    "inputs",
+    "predicted_failure",
+];
 
 /// What was taken so far.
 #[derive(Debug, Default)]
@@ -21,13 +34,11 @@ pub(super) struct Taking {
 }
 
 impl Taking {
-    /// Takes the rows of a batch.
+    /// Takes the rows of a batch, whose columns have the right types.
     ///
     /// # Errors
-    /// A column is missing that every row has, or has another type.
+    /// A time is out of range.
     pub fn take(&mut self, batch: &RecordBatch) -> Result<()> {
-        table::found(batch, EXECUTION)?;
-        table::found(batch, ATTEMPT)?;
         let executions = self.executions(batch)?;
         let names = &mut self.columns.names;
         let to = &mut self.columns.attempts;

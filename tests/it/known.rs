@@ -219,6 +219,29 @@ proptest! {
         let expected = told(&of(Columns::of(&decoded)));
         prop_assert_eq!(&told(&of(columns.clone())), &expected);
         prop_assert_eq!(&told(&of(Columns::of(&records))), &expected, "doubles and order do not matter");
+        // Several segments at once say what each says; one execution may lie in two of them.
+        let parts: Vec<(String, Vec<u8>)> = records.chunks(3).map(|part| {
+            let bytes = segment::encode(part).expect("encoded");
+            (segment::place(part, "0123456789ab", Timestamp::UNIX_EPOCH, &bytes), bytes)
+        }).collect();
+        let named: Vec<(&str, &[u8])> = parts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        let mut one_by_one = scan::Collector::default();
+        let repository = one_by_one.repository("work");
+        for (name, bytes) in &named {
+            one_by_one.add_all(repository, segment::columns(name, bytes).expect("read"));
+        }
+        // What every row lacks of the later columns is no column of that file.
+        if let Some(together) = segment::columns_of_all(&named) {
+            prop_assert_eq!(told(&of(together)), told(&one_by_one.finish()));
+        } else {
+            let has_inputs = |part: &[Record]| part.iter().any(|record| record.attempt.inputs.is_some());
+            let has: Vec<bool> = records.chunks(3).map(has_inputs).collect();
+            prop_assert!(has.contains(&true) && has.contains(&false));
+        }
+        let mut damaged = named.clone();
+        let flipped: Vec<u8> = named[0].1.iter().map(|byte| byte ^ 1).collect();
+        damaged[0].1 = &flipped;
+        prop_assert!(segment::columns_of_all(&damaged).is_none());
         // Through the file and back.
         let folder = tempfile::tempdir().expect("a folder");
         let read = store::history::Cached::default();

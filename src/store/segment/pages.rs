@@ -11,7 +11,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::schema::types::ColumnDescPtr;
 
 use super::compact::{Compact, I32, STRUCT};
-use super::footer::{Chunk, Footer};
+use super::footer::Footer;
 use super::shape::Shape;
 
 /// Values of one block of differences; Parquet's own writer takes 128 to 256.
@@ -19,36 +19,43 @@ const MAX_BLOCK: u64 = 1 << 16;
 /// The fewest bytes that an entry of a list or a map takes in a file: the length of its text.
 const ENTRY_BYTES: usize = 4;
 
-/// The pages of a file's known columns.
+/// The pages of the wanted columns of files that have the same columns, one file's rows after the other's.
 pub(super) struct Pages {
-    file: Bytes,
-    footer: Footer,
+    files: Vec<(Bytes, Footer)>,
     shape: Arc<Shape>,
 }
 
 impl Pages {
-    pub fn new(file: Bytes, footer: Footer, shape: Arc<Shape>) -> Self {
-        Self { file, footer, shape }
+    pub fn new(files: Vec<(Bytes, Footer)>, shape: Arc<Shape>) -> Self {
+        Self { files, shape }
     }
 }
 
 impl RowGroups for Pages {
     fn num_rows(&self) -> usize {
-        self.footer.rows
+        self.files.iter().map(|(_, footer)| footer.rows).sum()
     }
 
     fn column_chunks(&self, column: usize) -> Result<Box<dyn PageIterator>> {
         let place = *self.shape.leaves.get(column).ok_or_else(|| wrong("a column is missing"))?;
         let leaf = self.shape.metadata.file_metadata().schema_descr().column(column);
-        // A flat column has a value a row; lists and maps have more, and each takes bytes of its own.
-        let more = if leaf.max_rep_level() > 0 { self.file.len() / ENTRY_BYTES } else { 0 };
-        let chunks = |group: &super::footer::Group| (group.chunks[place], group.rows + more);
-        let chunks = self.footer.groups.iter().map(chunks).collect::<Vec<_>>();
-        let values = chunks.iter().try_fold(0_usize, |sum, (chunk, _)| sum.checked_add(chunk.values));
-        if values.is_none_or(|values| values > self.footer.rows + more) {
-            return Err(wrong("a column claims more values than it can have"));
+        let mut all = Vec::new();
+        for (file, footer) in &self.files {
+            // A flat column has a value a row; lists and maps have more, and each takes bytes of its own.
+            let more = if leaf.max_rep_level() > 0 { file.len() / ENTRY_BYTES } else { 0 };
+            let chunks = footer.groups.iter().map(|group| (group.chunks[place], group.rows));
+            let values = chunks.clone().try_fold(0_usize, |sum, (chunk, _)| sum.checked_add(chunk.values));
+            if values.is_none_or(|values| values > footer.rows + more) {
+                return Err(wrong("a column claims more values than it can have"));
+            }
+            all.extend(chunks.map(|(chunk, rows)| Reader {
+                pages: file.slice(chunk.start..chunk.start + chunk.length),
+                leaf: Arc::clone(&leaf),
+                values: chunk.values.min(rows + more),
+                rows,
+            }));
         }
-        Ok(Box::new(Chunks { file: self.file.clone(), leaf, rest: chunks.into_iter() }))
+        Ok(Box::new(Chunks(all.into_iter())))
     }
 
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
@@ -61,19 +68,13 @@ impl RowGroups for Pages {
 }
 
 /// One leaf's chunks, one a row group.
-struct Chunks {
-    file: Bytes,
-    leaf: ColumnDescPtr,
-    rest: std::vec::IntoIter<(Chunk, usize)>,
-}
+struct Chunks(std::vec::IntoIter<Reader>);
 
 impl Iterator for Chunks {
     type Item = Result<Box<dyn PageReader>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (chunk, most) = self.rest.next()?;
-        let pages = self.file.slice(chunk.start..chunk.start + chunk.length);
-        Some(Ok(Box::new(Reader { pages, leaf: Arc::clone(&self.leaf), left: chunk.values.min(most) })))
+        self.0.next().map(|chunk| Ok(Box::new(chunk) as Box<dyn PageReader>))
     }
 }
 
@@ -84,7 +85,9 @@ struct Reader {
     pages: Bytes,
     leaf: ColumnDescPtr,
     /// Values that are still to come.
-    left: usize,
+    values: usize,
+    /// Rows that are still to come: a chunk with fewer would take those of the next one for its own.
+    rows: usize,
 }
 
 /// What is said before a page.
@@ -136,11 +139,13 @@ impl Reader {
         }
         let start = thrift.at();
         thrift.take(header.length).ok_or_else(|| wrong("a page ends behind its column"))?;
-        self.left = self.left.checked_sub(header.values).ok_or_else(|| wrong("a page has too many values"))?;
+        self.values = self.values.checked_sub(header.values).ok_or_else(|| wrong("a page has too many values"))?;
         let values = u32::try_from(header.values).ok().filter(|values| *values > 0);
         let values = values.ok_or_else(|| wrong("a page has no values"))?;
         let buf = self.pages.slice(start..start + header.length);
         let encoding = self.encoding(&header, &buf).ok_or_else(|| wrong("a page is encoded as meow does not"))?;
+        let rows = self.begun(&header, &buf).ok_or_else(|| wrong("the levels of a page are damaged"))?;
+        self.rows = self.rows.checked_sub(rows).ok_or_else(|| wrong("a page has too many rows"))?;
         self.pages = self.pages.slice(start + header.length..);
         let (levels, statistics) = (Encoding::RLE, None);
         Ok(Page::DataPage {
@@ -173,6 +178,15 @@ impl Reader {
         }
     }
 
+    /// Returns how many rows begin in a page: of a flat column each value is one.
+    fn begun(&self, header: &Header, page: &[u8]) -> Option<usize> {
+        if self.leaf.max_rep_level() == 0 {
+            return Some(header.values);
+        }
+        let (length, rest) = page.split_first_chunk::<4>()?;
+        starts(rest.get(..usize::try_from(u32::from_le_bytes(*length)).ok()?)?, header.values)
+    }
+
     /// Returns what lies behind the levels of a page.
     fn values<'a>(&self, page: &'a [u8]) -> Option<&'a [u8]> {
         let mut rest = page;
@@ -196,7 +210,11 @@ impl Iterator for Reader {
 
 impl PageReader for Reader {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        if self.pages.is_empty() { Ok(None) } else { self.page().map(Some) }
+        match (self.pages.is_empty(), self.rows) {
+            (false, _) => self.page().map(Some),
+            (true, 0) => Ok(None),
+            (true, _) => Err(wrong("a column has fewer rows than its file")),
+        }
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
@@ -232,6 +250,103 @@ fn differences(data: &[u8], most: usize) -> Option<usize> {
     Some(head.at())
 }
 
+/// Returns how many of so many repetition levels of lists and maps begin a row, which is what 0 says, or `None` where the
+/// first one does not, or they are damaged (Parquet's run length and bit packing hybrid, of one bit).
+fn starts(levels: &[u8], count: usize) -> Option<usize> {
+    let (mut levels, mut left, mut rows) = (Compact::new(levels), count, 0);
+    while left > 0 {
+        let head = usize::try_from(levels.number()?).ok()?;
+        if head & 1 == 0 {
+            let (run, level) = ((head >> 1).min(left), levels.take(1)?[0]);
+            (level < 2 && run > 0 && (left < count || level == 0)).then_some(())?;
+            rows += if level == 0 { run } else { 0 };
+            left -= run;
+        } else {
+            let bytes = levels.take(head >> 1)?;
+            (!bytes.is_empty() && (left < count || bytes[0] & 1 == 0)).then_some(())?;
+            for byte in bytes {
+                let here = left.min(8);
+                rows += here - (usize::from(*byte) & ((1 << here) - 1)).count_ones() as usize;
+                left -= here;
+            }
+        }
+    }
+    Some(rows)
+}
+
 fn wrong(what: &str) -> ParquetError {
     ParquetError::General(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Attempt, Execution, ExecutionId, Outcome, Record};
+    use crate::store::segment::{encode, shape::Wanted};
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+
+    fn file(rows: usize) -> (Bytes, Footer) {
+        let execution = Arc::new(Execution {
+            id: ExecutionId::from_bytes([7; 12]),
+            workflow: "ci".into(),
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            duration_ms: None,
+            outcome: Outcome::Passed,
+            trigger: "person".into(),
+            machine: None,
+            slots: None,
+            variables: std::collections::BTreeMap::new(),
+            source: crate::record::Source::default(),
+            resumes: None,
+        });
+        let record = |at: usize| Record {
+            execution: Arc::clone(&execution),
+            attempt: Attempt { needs: vec!["a".into(); at % 3], ..Attempt::new(format!("step {at}"), 1) },
+        };
+        let bytes = encode(&(0..rows).map(record).collect::<Vec<_>>()).expect("encoded");
+        let footer = Footer::read(&bytes).expect("a footer");
+        (bytes.into(), footer)
+    }
+
+    /// Returns how many rows two files of four and six rows give together that claim so many.
+    fn rows(first: usize, second: usize) -> Option<usize> {
+        let files = [(first, 4), (second, 6)].map(|(claimed, rows)| {
+            let (bytes, mut footer) = file(rows);
+            footer.rows = claimed;
+            footer.groups[0].rows = claimed;
+            (bytes, footer)
+        });
+        let shape = Shape::of(&files[0].1, Wanted::Columns).expect("known columns");
+        let pages = Pages::new(files.into(), Arc::clone(&shape));
+        let read = ParquetRecordBatchReader::try_new_with_row_groups(&shape.levels, &pages, 100, None).ok()?;
+        read.map(|batch| batch.ok().map(|batch| batch.num_rows())).sum()
+    }
+
+    #[test]
+    fn no_file_takes_rows_of_the_next_one() {
+        assert_eq!(rows(4, 6), Some(10));
+        for (first, second) in [(5, 5), (3, 7), (6, 4), (0, 10)] {
+            assert_eq!(rows(first, second), None, "{first} and {second}");
+        }
+    }
+
+    #[test]
+    fn rows_of_lists_are_counted() {
+        for (levels, count, expected) in [
+            (&[6, 0][..], 3, Some(3)),
+            (&[2, 0, 4, 1, 2, 0], 4, Some(2)),
+            (&[3, 0b1010_0110], 8, Some(4)),
+            (&[3, 0b1010_0110], 3, Some(1)),
+            (&[5, 0, 0xff], 12, Some(8)),
+            // It begins inside a row, says too little, has no length, is no level.
+            (&[3, 1], 8, None),
+            (&[2, 1, 2, 0], 2, None),
+            (&[2, 0], 2, None),
+            (&[0, 0, 2, 0], 1, None),
+            (&[1], 1, None),
+            (&[2, 2], 1, None),
+        ] {
+            assert_eq!(starts(levels, count), expected, "{levels:?} {count}");
+        }
+    }
 }

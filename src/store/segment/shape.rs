@@ -1,5 +1,6 @@
 //! Which of a file's columns are known, and how Arrow reads them: by the file's own nulls, and by nothing else it says.
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use arrow::datatypes::{DataType, Field, Fields, Schema};
@@ -8,7 +9,17 @@ use parquet::file::metadata::{FileMetaData, ParquetMetaData};
 
 use super::footer::{Element, Footer};
 use crate::error::{Error, Result};
-use crate::store::columns::{ATTEMPT, EXECUTION};
+use crate::store::columns::{ATTEMPT, Column, EXECUTION};
+use crate::store::taking::NOT_TAKEN;
+
+/// Which of the known columns are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted {
+    /// All of them.
+    Everything,
+    /// Those that learning reads.
+    Columns,
+}
 
 /// How a file's known columns are read.
 pub(super) struct Shape {
@@ -17,56 +28,79 @@ pub(super) struct Shape {
     /// For each leaf that is read, its place among those of the file.
     pub leaves: Vec<usize>,
     pub levels: FieldLevels,
-    /// The known columns as Parquet describes them; no row groups.
+    /// The columns that are read as Parquet describes them; no row groups.
     pub metadata: ParquetMetaData,
     /// Whether there are columns that this meow does not know.
     pub has_more: bool,
 }
 
-/// Every known column with its type.
-static KNOWN: LazyLock<Vec<(&'static str, DataType)>> = LazyLock::new(|| {
-    let executions = EXECUTION.iter().map(|column| (column.name, column.cell.data_type()));
-    executions.chain(ATTEMPT.iter().map(|column| (column.name, column.cell.data_type()))).collect()
-});
+/// A known column.
+struct Known {
+    name: &'static str,
+    data_type: DataType,
+    nullable: bool,
+}
 
-/// The last one: most segments have the same columns.
-static LAST: RwLock<Option<Arc<Shape>>> = RwLock::new(None);
+impl Known {
+    fn of<T>(column: &Column<T>) -> Self {
+        Self { name: column.name, data_type: column.cell.data_type(), nullable: column.nullable }
+    }
+}
+
+static KNOWN: LazyLock<Vec<Known>> =
+    LazyLock::new(|| EXECUTION.iter().map(Known::of).chain(ATTEMPT.iter().map(Known::of)).collect());
+
+/// The last ones: most segments have the same columns.
+static LAST: [RwLock<Option<Arc<Shape>>>; 2] = [const { RwLock::new(None) }; 2];
 
 impl Shape {
     /// Returns how the columns of a file are read.
     ///
     /// # Errors
-    /// A known column stands twice or has another type than it should.
-    pub fn of(footer: &Footer) -> Result<Arc<Self>> {
-        let last = LAST.read().unwrap_or_else(PoisonError::into_inner).clone();
+    /// A known column stands twice or has another type than it should, or one is missing that every row has.
+    pub fn of(footer: &Footer, wanted: Wanted) -> Result<Arc<Self>> {
+        let kept = &LAST[wanted as usize];
+        let last = kept.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(last) = last.filter(|last| last.elements == footer.elements) {
             return Ok(last);
         }
-        let shape = Arc::new(Self::new(&footer.elements)?);
-        *LAST.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&shape));
+        let shape = Arc::new(Self::new(&footer.elements, wanted)?);
+        *kept.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&shape));
         Ok(shape)
     }
 
-    fn new(elements: &[Element]) -> Result<Self> {
+    /// Returns whether both are of files with the same columns.
+    pub fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other) || self.elements == other.elements
+    }
+
+    fn new(elements: &[Element], wanted: Wanted) -> Result<Self> {
         let refuse = |error| Error::store("its columns cannot be read").cause(error);
         let (mut fields, mut leaves, mut has_more) = (Vec::<Field>::new(), Vec::new(), false);
+        let mut seen = HashSet::new();
         let (mut at, mut leaf) = (0, 0);
         while at < elements.len() {
             let column = &elements[at..at + size(&elements[at..])];
             let below = column.iter().filter(|element| element.kind.is_some()).count();
             let name = column[0].name.as_str();
-            if let Some((known, data_type)) = KNOWN.iter().find(|(known, _)| *known == name) {
-                if fields.iter().any(|field| field.name() == known) {
-                    return Err(Error::store(format!("column `{known}` stands twice")));
+            if let Some(known) = KNOWN.iter().find(|known| known.name == name) {
+                if !seen.insert(name) {
+                    return Err(Error::store(format!("column `{name}` stands twice")));
                 }
-                let found = field(column, data_type);
-                fields.push(found.ok_or_else(|| Error::store(format!("column `{known}` has another type")))?);
-                leaves.extend(leaf..leaf + below);
+                let found = field(column, &known.data_type);
+                let field = found.ok_or_else(|| Error::store(format!("column `{name}` has another type")))?;
+                if matches!(wanted, Wanted::Everything) || !NOT_TAKEN.contains(&name) {
+                    fields.push(field);
+                    leaves.extend(leaf..leaf + below);
+                }
             } else {
                 has_more = true;
             }
             at += column.len();
             leaf += below;
+        }
+        if let Some(missing) = KNOWN.iter().find(|known| !known.nullable && !seen.contains(known.name)) {
+            return Err(Error::store(format!("column `{}` is missing", missing.name)));
         }
         let schema = ArrowSchemaConverter::new().convert(&Schema::new(fields)).map_err(refuse)?;
         let levels = parquet_to_arrow_field_levels(&schema, ProjectionMask::all(), None).map_err(refuse)?;
