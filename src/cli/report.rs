@@ -11,7 +11,7 @@ use super::page::{self, Format, Since};
 use super::{Context, decisions, learnt, recommendations, sources};
 use crate::error::{Error, Result};
 use crate::git::{Repository, State};
-use crate::learn;
+use crate::learn::{self, Knowledge};
 use crate::recommend::{self, Decisions};
 use crate::record::Digest;
 use crate::report::review::Source;
@@ -93,12 +93,25 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         Some(since) => since.cut(found, context),
         None => found,
     };
-    let lived = own.as_ref().map_or_else(|| history.clone(), |own| normed(history.clone(), own, context));
+    // What is shown of many places is where time is lost: of a workflow no more is learnt than its recommendations ask for.
+    let is_ranking = own.is_none() && !args.full && format != Format::Html;
     let knowledge = match &own {
-        Some(own) if args.since.is_none() => learnt::knowledge(&lived, true, own, context),
-        _ => learn::learn(learn::State::default(), &lived).1,
+        None if is_ranking => Knowledge::default(),
+        None => learn::learn(learn::State::default(), &history).1,
+        Some(own) => {
+            let lived = normed(history.clone(), own, context);
+            if args.since.is_none() {
+                learnt::knowledge(&lived, true, own, context)
+            } else {
+                learn::learn(learn::State::default(), &lived).1
+            }
+        }
     };
-    let advice = taken.open(recommend::recommend(&knowledge, &history));
+    let advice = taken.open(if is_ranking {
+        recommend::recommend_from(&history)
+    } else {
+        recommend::recommend(&knowledge, &history)
+    });
     if let Some(workflow) = &args.badge {
         let workflow = if workflow.is_empty() { &context.settings.workflow } else { workflow };
         let drawn = report::badge(&history, &knowledge, workflow).ok_or_else(|| {

@@ -14,7 +14,7 @@ const OWN_CLASS: u64 = 5;
 const SLOW_SAMPLES: u64 = 20;
 
 /// Nothing is said to take far too long before this, in milliseconds.
-const SLOW_FLOOR_MS: f64 = 60_000.0;
+pub(crate) const SLOW_FLOOR_MS: f64 = 60_000.0;
 
 /// When an attempt is taken to hang.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,6 +1,7 @@
 //! What a history teaches: patterns of steps and workflows with sample size, spread and confidence.
 
 pub(crate) mod again;
+pub(crate) mod asked;
 pub mod beta;
 mod bounds;
 mod by_size;

@@ -1,6 +1,6 @@
 //! From what is kept to what is known: patterns, rounded to the digits that mean something.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use rayon::prelude::*;
 
@@ -12,15 +12,13 @@ use super::state::{Series, State, WorkflowState};
 use super::window::Window;
 use super::{Flakiness, Knowledge, Pattern, WorkflowPattern};
 use crate::plan::{Interval, Odds};
+use crate::record::Outcome;
+use crate::scan::History;
 
 const WEEK_MS: f64 = 7.0 * 24.0 * 3_600_000.0;
 
 /// Returns the patterns of every workflow; `next` in the order of the state's workflows.
 pub(crate) fn knowledge(state: &State, next: &[Next]) -> Knowledge {
-    let mut projects: BTreeMap<&str, u32> = BTreeMap::new();
-    for (_, workflow) in state.workflows.keys() {
-        *projects.entry(workflow).or_default() += 1;
-    }
     let mut workflows = BTreeMap::new();
     let typical = typical_peaks(state);
     let kept: Vec<_> = state.workflows.iter().zip(next).collect();
@@ -28,16 +26,30 @@ pub(crate) fn knowledge(state: &State, next: &[Next]) -> Knowledge {
         .into_par_iter()
         .map(|(((project, _), kept), next)| of_workflow(kept, next, typical[project.as_str()]))
         .collect();
-    for (((project, workflow), kept), mut pattern) in state.workflows.iter().zip(patterns) {
-        let name =
-            if projects[workflow.as_str()] == 1 { workflow.clone() } else { format!("{}/{workflow}", kept.repository) };
+    let called = names(state.workflows.iter().map(|(key, kept)| (key, kept.repository.as_str())));
+    for (((project, workflow), name), mut pattern) in state.workflows.keys().zip(called).zip(patterns) {
         pattern.workflow.clone_from(workflow);
         pattern.project.clone_from(project);
-        // Two projects whose folders have one name: the project's own id tells them apart.
-        let key = if workflows.contains_key(&name) { format!("{name}@{project}") } else { name };
-        workflows.insert(key, pattern);
+        workflows.insert(name, pattern);
     }
     Knowledge { workflows }
+}
+
+/// Returns what each workflow of each project is called, in their order: by its own name where only one project has it.
+pub(super) fn names<'a>(workflows: impl Iterator<Item = (&'a (String, String), &'a str)> + Clone) -> Vec<String> {
+    let mut projects: BTreeMap<&str, u32> = BTreeMap::new();
+    for ((_, workflow), _) in workflows.clone() {
+        *projects.entry(workflow).or_default() += 1;
+    }
+    let mut seen = HashSet::new();
+    let called = workflows.map(|((project, workflow), repository)| {
+        let name = if projects[workflow.as_str()] == 1 { workflow.clone() } else { format!("{repository}/{workflow}") };
+        // Two projects whose folders have one name: the project's own id tells them apart.
+        let name = if seen.contains(&name) { format!("{name}@{project}") } else { name };
+        seen.insert(name.clone());
+        name
+    });
+    called.collect()
 }
 
 /// Returns the mean of all peaks of each project, in bytes; 0 where none is known.
@@ -111,6 +123,20 @@ pub(super) fn of_durations(series: &Series) -> Pattern {
         attempts: series.passed,
         ..Pattern::default()
     }
+}
+
+/// Returns how many of these executions of one workflow there are a week, as its pattern says it.
+pub(super) fn weekly(history: &History, places: &[usize]) -> f64 {
+    let executions = &history.executions;
+    let counts = |place: &usize| executions.outcome[*place] != Outcome::Cancelled && !history.is_partial(*place);
+    let mut started = places.iter().copied().filter(counts).map(|place| executions.started_ms[place]);
+    let Some(first) = started.next() else { return rounded(0.0) };
+    let (mut seen, mut count) = ((first, first), 1);
+    for at in started {
+        seen = (seen.0.min(at), seen.1.max(at));
+        count += 1;
+    }
+    rounded(per_week(count, seen))
 }
 
 /// Returns how many of `executions` fall into a week of the time `seen`, which counts as one week at least.

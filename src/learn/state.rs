@@ -1,6 +1,7 @@
 //! What is kept of the histories seen so far: one bounded summary a series, so that histories can be folded in.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -64,10 +65,15 @@ pub fn project(history: &History, repository: u32) -> String {
 impl State {
     /// Returns what is kept of one history, of its executions from one on.
     pub(crate) fn since(history: &History, first: usize) -> Self {
+        Self::of(history, &timeline::rows(history), first..history.executions.len())
+    }
+
+    /// Returns what is kept of these executions; `rows` are those of each of the history's.
+    pub(crate) fn of(history: &History, rows: &[Range<usize>], places: impl Iterator<Item = usize>) -> Self {
         let mut state = Self::default();
         let mut series: HashMap<(u32, Name, Name, Option<Name>), Series> = HashMap::new();
-        for (place, rows) in timeline::rows(history).into_iter().enumerate().skip(first) {
-            let executions = &history.executions;
+        for place in places {
+            let (rows, executions) = (rows[place].clone(), &history.executions);
             let (repository, workflow) = (executions.repository[place], executions.workflow[place]);
             let whole = !history.is_partial(place);
             if whole {

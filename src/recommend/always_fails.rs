@@ -20,7 +20,7 @@ fn finding(case: &Case, step: &str, red: &Red) -> Option<Finding> {
     }
     let length = red.run.len() as u64;
     let minutes: Vec<f64> = red.run.iter().rev().map(|(_, ms)| ms / 60_000.0).collect();
-    let weekly = case.pattern.executions_per_week;
+    let weekly = case.weekly();
     let Estimate { gain, confidence } =
         estimate(&rates(length, length), &minutes, |share, minutes| weekly * share * minutes);
     let total: f64 = red.run.iter().map(|(_, ms)| ms).sum();

@@ -1,11 +1,14 @@
 //! One workflow as the rules see it: its pattern and its executions.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::gain::Estimate;
 use super::{Advice, Change, Risk};
-use crate::learn::state::project;
+use crate::learn::asked::{self, Course, courses};
 use crate::learn::timeline;
 use crate::learn::{Knowledge, WorkflowPattern};
 use crate::record::{Digest, Outcome};
@@ -18,12 +21,18 @@ const EVIDENCE: usize = 10;
 pub(super) struct Case<'a> {
     /// The workflow's key in the knowledge.
     pub workflow: &'a str,
-    pub pattern: &'a WorkflowPattern,
+    known: Known<'a>,
     pub history: &'a History,
-    /// Its executions, oldest first.
-    pub executions: Vec<usize>,
+    /// The workflow with its executions, oldest first.
+    course: &'a Course,
     /// Rows of the attempts, by execution.
     pub rows: &'a [Range<usize>],
+}
+
+/// What is known of a workflow: all of it, or what a rule asks for.
+enum Known<'a> {
+    Learnt(&'a WorkflowPattern),
+    Asked(OnceCell<WorkflowPattern>),
 }
 
 /// What a rule found, before it becomes advice.
@@ -44,27 +53,52 @@ pub(super) struct Finding {
 /// Hands every known workflow of the history to `each`.
 pub(super) fn cases(knowledge: &Knowledge, history: &History, mut each: impl FnMut(&Case)) {
     let rows = timeline::rows(history);
-    let mut groups: BTreeMap<(String, &str), Vec<usize>> = BTreeMap::new();
-    let projects: Vec<String> =
-        (0_u32..).zip(&history.repositories).map(|(place, _)| project(history, place)).collect();
-    for execution in 0..history.executions.len() {
-        let project = projects[history.executions.repository[execution] as usize].clone();
-        let workflow = history.names.text(history.executions.workflow[execution]);
-        groups.entry((project, workflow)).or_default().push(execution);
-    }
+    let courses = courses(history);
+    let by_key: BTreeMap<(&str, &str), &Course> =
+        courses.iter().map(|course| ((course.project.as_str(), course.workflow.as_str()), course)).collect();
     for (workflow, pattern) in &knowledge.workflows {
-        let key = (pattern.project.clone(), pattern.workflow.as_str());
-        if let Some(executions) = groups.remove(&key) {
-            each(&Case { workflow, pattern, history, executions, rows: &rows });
+        if let Some(course) = by_key.get(&(pattern.project.as_str(), pattern.workflow.as_str())) {
+            each(&Case { workflow, known: Known::Learnt(pattern), history, course, rows: &rows });
         }
     }
 }
 
+/// Returns what `each` says of every workflow of the history, of which is learnt what it asks for.
+pub(super) fn all<T: Send>(history: &History, each: impl Fn(&Case) -> Vec<T> + Sync) -> Vec<T> {
+    let rows = timeline::rows(history);
+    let case = |course: &Course| {
+        let known = Known::Asked(OnceCell::new());
+        each(&Case { workflow: &course.name, known, history, course, rows: &rows })
+    };
+    courses(history).par_iter().flat_map_iter(case).collect()
+}
+
 impl Case<'_> {
+    /// Returns the workflow's pattern.
+    pub fn pattern(&self) -> &WorkflowPattern {
+        match &self.known {
+            Known::Learnt(pattern) => pattern,
+            Known::Asked(pattern) => pattern.get_or_init(|| asked::pattern(self.history, self.rows, self.course)),
+        }
+    }
+
+    /// Returns the workflow's executions a week, for which its pattern need not be known.
+    pub fn weekly(&self) -> f64 {
+        match &self.known {
+            Known::Learnt(pattern) => pattern.executions_per_week,
+            Known::Asked(_) => asked::weekly(self.history, self.course),
+        }
+    }
+
+    /// Returns the workflow's executions, oldest first.
+    pub fn executions(&self) -> &[usize] {
+        &self.course.executions
+    }
+
     /// Returns the rows of every step's attempts, oldest first; cancelled ones included.
     pub fn steps(&self) -> BTreeMap<&str, Vec<usize>> {
         let mut steps: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for row in self.executions.iter().flat_map(|execution| self.rows[*execution].clone()) {
+        for row in self.executions().iter().flat_map(|execution| self.rows[*execution].clone()) {
             steps.entry(self.text(self.history.attempts.step[row])).or_default().push(row);
         }
         steps
@@ -73,7 +107,7 @@ impl Case<'_> {
     /// Returns the executions that passed, oldest first.
     pub fn passed(&self) -> Vec<usize> {
         let outcomes = &self.history.executions.outcome;
-        self.executions.iter().copied().filter(|execution| outcomes[*execution] == Outcome::Passed).collect()
+        self.executions().iter().copied().filter(|execution| outcomes[*execution] == Outcome::Passed).collect()
     }
 
     /// Returns the execution of a row.
@@ -90,7 +124,7 @@ impl Case<'_> {
     pub fn advice(&self, finding: Finding) -> Advice {
         let Estimate { gain, confidence } = finding.estimate;
         let step = finding.step.as_deref().unwrap_or_default();
-        let target = [finding.rule, self.pattern.project.as_str(), self.pattern.workflow.as_str(), step];
+        let target = [finding.rule, self.course.project.as_str(), self.course.workflow.as_str(), step];
         let mut evidence = finding.evidence;
         evidence.dedup();
         let ids = evidence.iter().rev().take(EVIDENCE).map(|place| self.history.executions.id[*place].to_string());

@@ -19,7 +19,7 @@ const EFFORT: f64 = 120.0;
 
 /// Returns a finding where a step dominates most executions and splitting it in two pays within a year.
 pub(super) fn findings(case: &Case) -> Vec<Finding> {
-    let recent = held(case.history, case.rows, &case.executions);
+    let recent = held(case.history, case.rows, case.executions());
     let steps: BTreeSet<Name> = recent.iter().flat_map(|past| past.roles.keys().copied()).collect();
     if recent.len() < FEW || steps.len() < 2 {
         return Vec::new();
@@ -37,7 +37,7 @@ fn finding(case: &Case, step: Name, recent: &[Held]) -> Option<Finding> {
     }
     let saved: Vec<f64> =
         recent.iter().map(|past| (past.timeline.wall_ms - past.timeline.wall_if(step, 0.5)) / 60_000.0).collect();
-    let weekly = case.pattern.executions_per_week;
+    let weekly = case.weekly();
     let mut estimate = estimate(&means(&saved), &[weekly], |saved, weekly| saved * weekly);
     if estimate.gain.low * 52.0 < EFFORT {
         return None;

@@ -14,6 +14,8 @@ pub mod words;
 
 use serde::{Deserialize, Serialize};
 
+use case::Case;
+
 pub use action::{Action, ActionKind, Decisions, Edit, Life};
 pub use verify::{Verification, verify};
 
@@ -25,13 +27,26 @@ use crate::scan::History;
 ///
 /// `knowledge` has to come from `history`: a rule looks at both.
 pub fn recommend(knowledge: &Knowledge, history: &History) -> Vec<Advice> {
-    let rules = [always_fails::findings, dominant::findings, retry::findings, slots::findings, timeout::findings];
     let mut advice = Vec::new();
-    case::cases(knowledge, history, |case| {
-        let findings = rules.iter().flat_map(|rule| rule(case)).filter(|finding| finding.estimate.gain.low > 0.0);
-        advice.extend(findings.map(|finding| case.advice(finding)));
-    });
-    advice.sort_by(|a, b| b.priority.total_cmp(&a.priority).then(a.id.cmp(&b.id)));
+    case::cases(knowledge, history, |case| advice.extend(said(case)));
+    sorted(advice)
+}
+
+/// Returns the same of a history that nothing was learnt from yet: of each workflow only what a rule asks for is learnt,
+/// which is nothing of most.
+pub fn recommend_from(history: &History) -> Vec<Advice> {
+    sorted(case::all(history, said))
+}
+
+/// Returns what the rules say of a workflow.
+fn said(case: &Case) -> Vec<Advice> {
+    let rules = [always_fails::findings, dominant::findings, retry::findings, slots::findings, timeout::findings];
+    let findings = rules.iter().flat_map(|rule| rule(case)).filter(|finding| finding.estimate.gain.low > 0.0);
+    findings.map(|finding| case.advice(finding)).collect()
+}
+
+fn sorted(mut advice: Vec<Advice>) -> Vec<Advice> {
+    advice.sort_by(|a, b| b.priority.total_cmp(&a.priority).then_with(|| a.id.cmp(&b.id)));
     advice
 }
 

@@ -82,11 +82,11 @@ fn finding(case: &Case, step: &str, repeats: &Repeats) -> Option<Finding> {
     if repeats.trials < TRIALS || repeats.trees.len() < TREES || pays.low <= PAYS || repeats.contradicted.is_empty() {
         return None;
     }
-    let pattern = case.pattern.steps.iter().find(|pattern| pattern.step == step && pattern.machine.is_none())?;
+    let pattern = case.pattern().steps.iter().find(|pattern| pattern.step == step && pattern.machine.is_none())?;
     let once_ms = pattern.duration_ms?.p50;
-    let whole_ms = case.pattern.duration_ms?.p50;
+    let whole_ms = case.pattern().duration_ms?.p50;
     let turned = repeats.contradicted.len() as u64;
-    let weekly = case.pattern.executions_per_week / 60_000.0;
+    let weekly = case.weekly() / 60_000.0;
     // A turned failure saves a whole new execution, a confirmed one costs one more attempt; of others nothing is known.
     let Estimate { gain, confidence } =
         estimate(&rates(turned, repeats.ran), &rates(repeats.confirmed, repeats.ran), |saved, wasted| {

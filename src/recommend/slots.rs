@@ -32,10 +32,13 @@ fn finding(case: &Case) -> Option<Finding> {
     if slots == 0 || slots as usize >= steps {
         return None;
     }
-    let plan = plan_of(case.history, case.rows[latest].clone(), Some((case.pattern, machine)), slots, None)?;
     let alike = |execution: &usize| {
         executions.slots[*execution] == slots && executions.machine[*execution] == executions.machine[latest]
     };
+    if passed.iter().filter(|execution| alike(execution)).count() < EXECUTIONS.1 {
+        return None;
+    }
+    let plan = plan_of(case.history, case.rows[latest].clone(), Some((case.pattern(), machine)), slots, None)?;
     let recent =
         passed.iter().rev().copied().filter(alike).filter_map(|at| past(case.history, case.rows[at].clone(), &plan));
     let mut recent: Vec<Past> = recent.take(EXECUTIONS.0).collect();
@@ -59,7 +62,7 @@ fn finding(case: &Case) -> Option<Finding> {
     if median(&missed)? > BELIEVED || gained < WORTH * usual {
         return None;
     }
-    let weekly = case.pattern.executions_per_week;
+    let weekly = case.weekly();
     Some(Finding {
         rule: "slots",
         step: None,

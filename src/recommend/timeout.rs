@@ -4,6 +4,7 @@ use super::case::{Case, Finding};
 use super::gain::{estimate, rates};
 use super::words::duration;
 use super::{Change, Risk};
+use crate::learn::hints::SLOW_FLOOR_MS;
 use crate::learn::slow_ms;
 use crate::record::Outcome;
 
@@ -20,15 +21,19 @@ pub(super) fn findings(case: &Case) -> Vec<Finding> {
 
 fn finding(case: &Case, step: &str, rows: &[usize]) -> Option<Finding> {
     let attempts = &case.history.attempts;
-    let pattern = case.pattern.steps.iter().find(|pattern| pattern.step == step && pattern.machine.is_none())?;
+    let is_hung = |row: &usize, limit_ms: f64| {
+        attempts.outcome[*row] != Outcome::Passed
+            && attempts.duration_ms[*row].is_finite()
+            && attempts.duration_ms[*row] > BEYOND * limit_ms
+    };
+    // No limit is below that floor, and most steps never take so long.
+    if rows.iter().filter(|row| is_hung(row, SLOW_FLOOR_MS)).count() < HUNG {
+        return None;
+    }
+    let pattern = case.pattern().steps.iter().find(|pattern| pattern.step == step && pattern.machine.is_none())?;
     let seconds = (slow_ms(pattern)? / 1000.0).ceil();
     let limit_ms = seconds * 1000.0;
-    let hung: Vec<usize> = rows
-        .iter()
-        .copied()
-        .filter(|row| attempts.outcome[*row] != Outcome::Passed)
-        .filter(|row| attempts.duration_ms[*row].is_finite() && attempts.duration_ms[*row] > BEYOND * limit_ms)
-        .collect();
+    let hung: Vec<usize> = rows.iter().copied().filter(|row| is_hung(row, limit_ms)).collect();
     let mut evidence: Vec<usize> = hung.iter().map(|row| case.execution(*row)).collect();
     evidence.dedup();
     if evidence.len() < HUNG {
@@ -36,7 +41,7 @@ fn finding(case: &Case, step: &str, rows: &[usize]) -> Option<Finding> {
     }
     let saved: Vec<f64> = hung.iter().map(|row| (attempts.duration_ms[*row] - limit_ms) / 60_000.0).collect();
     let longest = hung.iter().map(|row| attempts.duration_ms[*row]).fold(0.0, f64::max);
-    let weekly = case.pattern.executions_per_week;
+    let weekly = case.weekly();
     let share = rates(hung.len() as u64, rows.len() as u64);
     Some(Finding {
         rule: "timeout",

@@ -62,14 +62,14 @@ pub fn verify(action: &Action, knowledge: &Knowledge, history: &History) -> Veri
 /// A retry that passed saved a new execution; one that failed cost another attempt.
 fn retried(case: &Case, step: &str, tries: &BTreeMap<usize, Vec<usize>>) -> Option<Gain> {
     let outcomes = &case.history.attempts.outcome;
-    let pattern = case.pattern.steps.iter().find(|pattern| pattern.step == step && pattern.machine.is_none())?;
-    let (once, whole) = (pattern.duration_ms?.p50 / 60_000.0, case.pattern.duration_ms?.p50 / 60_000.0);
+    let pattern = case.pattern().steps.iter().find(|pattern| pattern.step == step && pattern.machine.is_none())?;
+    let (once, whole) = (pattern.duration_ms?.p50 / 60_000.0, case.pattern().duration_ms?.p50 / 60_000.0);
     let repeated = || tries.values().filter(|rows| rows.len() > 1);
     let has_passed = |rows: &&Vec<usize>| rows.iter().any(|row| outcomes[*row] == Outcome::Passed);
     let turned = repeated().filter(has_passed).count() as u64;
     let wasted = repeated().count() as u64 - turned;
     let n = tries.len() as u64;
-    let weekly = case.pattern.executions_per_week;
+    let weekly = case.weekly();
     let worth = |saved: f64, wasted: f64| weekly * (saved * whole - wasted * once);
     let counted = worth(share(turned, n), share(wasted, n));
     Some(around(counted, estimate(&rates(turned, n), &rates(wasted, n), worth)))
@@ -91,7 +91,7 @@ fn stopped(case: &Case, before: &[usize], tries: &BTreeMap<usize, Vec<usize>>, l
     }
     let rows = || tries.values().flatten();
     let (stops, n) = (rows().filter(|row| attempts.timed_out[**row]).count() as u64, rows().count() as u64);
-    let weekly = case.pattern.executions_per_week;
+    let weekly = case.weekly();
     #[expect(clippy::cast_precision_loss, reason = "a few attempts")]
     let counted = weekly * share(stops, n) * saved.iter().sum::<f64>() / saved.len() as f64;
     Some(around(counted, estimate(&rates(stops, n), &saved, |share, saved| weekly * share * saved)))

@@ -1,16 +1,21 @@
 //! What is recommended: nothing where there is nothing to find, the right thing where there is.
 
 use meow::learn::{State, learn};
-use meow::recommend::{Advice, recommend};
-use meow::record::Record;
-use meow::scan::History;
+use meow::recommend::{Advice, recommend, recommend_from};
+use meow::record::{Digest, Record};
+use meow::scan::{Collector, History};
 
 use crate::null::{Draw, Made, Shape, history, null_history};
 
 fn advice(records: &[Record]) -> Vec<Advice> {
-    let history = History::from_records("project", records);
-    let knowledge = learn(State::default(), &history).1;
-    recommend(&knowledge, &history)
+    said(&History::from_records("project", records))
+}
+
+/// Returns what is recommended, which is the same where no more is learnt than the rules ask for.
+fn said(history: &History) -> Vec<Advice> {
+    let said = recommend(&learn(State::default(), history).1, history);
+    assert_eq!(recommend_from(history), said);
+    said
 }
 
 fn made(id: &str, needs: &[usize]) -> Made {
@@ -95,6 +100,26 @@ fn a_hanging_step_is_found() {
 fn too_few_slots_are_found() {
     let (hits, strays) = found("slots", None, |shape, draw| shape.slots = draw.one(&[1, 2]));
     println!("slots: {hits} of 100 found, {strays} strays");
+}
+
+#[test]
+fn many_projects_are_told_apart() {
+    let mut collector = Collector::default();
+    for (seed, name) in (0..).zip(["b/one", "a/one", "a/one", "two"]) {
+        let mut draw = Draw::new(3000 + seed);
+        let mut shape = ordinary(&mut draw);
+        shape.steps[3].broken_trees = 1.0;
+        let repository = collector.repository(name);
+        // The second and the third are folders of one name, the fourth is a clone of the first.
+        let root = if name == "two" { 0 } else { seed };
+        collector.facts(repository).root = Some(Digest::of(&root.to_le_bytes()));
+        for record in history(&shape, &mut draw) {
+            collector.add(repository, &record);
+        }
+    }
+    let workflows: std::collections::BTreeSet<String> =
+        said(&collector.finish()).into_iter().map(|advice| advice.workflow).collect();
+    assert_eq!(workflows.len(), 3, "{workflows:?}");
 }
 
 #[test]
