@@ -2,8 +2,9 @@
 //!
 //! `cargo bench --bench memory` prints the one table, in some three minutes. `-- full` measures 1,000 repositories, 5 million
 //! rows and 50,000 segments, `-- hooks [ROUNDS]` every way to hook a commit, `-- encodings [EXECUTIONS]` bytes by encoding of
-//! the pages, `-- make FOLDER [SEGMENTS [REPOSITORIES]]` repositories to look at. Executions are replayed from `../shared/data` where that is
-//! there. DuckDB is that of `python3`; its rows are left out where that is missing.
+//! the pages, `-- one`, `-- many [REPOSITORIES]` and `-- peak [ROWS]` some rows of the table alone, `-- stages FOLDER` where the
+//! time of a report over many repositories goes, `-- make FOLDER [SEGMENTS [REPOSITORIES]]` repositories to look at. Executions
+//! are replayed from `../shared/data` where that is there. DuckDB is that of `python3`; its rows are left out where that is missing.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement writes files, runs git and prints")]
 #![expect(
     clippy::cast_precision_loss,
@@ -19,6 +20,7 @@ mod measure;
 mod place;
 mod read;
 mod replay;
+mod stages;
 
 use std::error::Error;
 use std::path::Path;
@@ -85,6 +87,12 @@ fn main() -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     match words[..] {
         ["read", top] => read::child(Path::new(top)),
+        ["stages", top] => stages::print(Path::new(top)),
+        ["one"] => print(read::one(folder.path(), &mut Replay::new()?, 2_000, 5)),
+        ["many", ..] => print(read::many(folder.path(), &mut Replay::new()?, number(1, 100)?, 2)),
+        ["peak", ..] => {
+            print(read::peak(folder.path(), &mut Replay::new()?, number(1, 5_000_000)?).map(|row| vec![row]))
+        }
         ["make", top, ..] => {
             let replay = &mut Replay::new()?;
             for at in 0..number(3, 1)? {
@@ -107,10 +115,21 @@ fn main() -> Outcome<()> {
     }
 }
 
+fn head() {
+    println!("{:58} {:>10} {:34} {:>13} {:>7} {:>9} {:>7}", "", "meow", "peer", "", "ratio", "processor", "wanted");
+}
+
+fn print(rows: Outcome<Vec<Row>>) -> Outcome<()> {
+    let rows = rows?;
+    head();
+    rows.iter().for_each(Row::print);
+    Ok(())
+}
+
 fn table(folder: &Path, full: bool) -> Outcome<()> {
     let replay = &mut Replay::new()?;
     println!("executions replayed from {}\n", replay::origin());
-    println!("{:58} {:>10} {:34} {:>13} {:>7} {:>9} {:>7}", "", "meow", "peer", "", "ratio", "processor", "wanted");
+    head();
     let bytes = bytes::bytes(folder, replay, 2_000)?;
     let what = "pack bytes an execution of 10 steps, 10 a segment";
     Row::bytes(what, bytes.segment_10, "a JSON git note an execution", bytes.note, 0.36).print();

@@ -35,12 +35,12 @@ pub(crate) fn courses(history: &History) -> Vec<Course> {
         known.1.extend(places);
     }
     let called = patterns::names(found.iter().map(|(key, (repository, _))| (key, *repository)));
-    let course =
-        |(((project, workflow), (_, mut executions)), name): (((String, String), (&str, Vec<usize>)), String)| {
-            executions.sort_unstable();
-            Course { name, project, workflow, executions }
-        };
-    found.into_iter().zip(called).map(course).collect()
+    let mut courses = Vec::with_capacity(called.len());
+    for (((project, workflow), (_, mut executions)), name) in found.into_iter().zip(called) {
+        executions.sort_unstable();
+        courses.push(Course { name, project, workflow, executions });
+    }
+    courses
 }
 
 /// Returns the pattern of a workflow, the same as learning the whole history gives; only the memory to set aside for a step

@@ -57,10 +57,10 @@ impl Known {
         self.blobs.contains(&blob)
     }
 
-    /// Says that the records of a blob are known by now.
-    pub fn add(&mut self, blob: Oid) {
-        self.blobs.insert(blob);
-        self.new += 1;
+    /// Says that the records of these blobs are known by now.
+    pub fn extend(&mut self, blobs: &[Oid]) {
+        self.blobs.extend(blobs);
+        self.new += blobs.len();
     }
 
     /// Returns the first commit of the project.

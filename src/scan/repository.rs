@@ -177,7 +177,7 @@ impl Gathered {
                 cut.push(columns);
             } else {
                 collector.add_all(0, columns);
-                blobs.iter().for_each(|blob| known.add(*blob));
+                known.extend(blobs);
             }
         });
         known.save(repository, &mut collector);
