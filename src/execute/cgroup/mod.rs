@@ -74,9 +74,11 @@ impl Groups {
             return Err(format!("the control group {} is not delegated to this user", own.folder.display()));
         }
         let name = name().ok_or("this process is not found below /proc")?;
+        for base in &ours {
+            sweep(base, &name);
+        }
         let mut why = String::new();
         for base in ours {
-            sweep(&base, &name);
             match Self::below(&base, &own.folder, &name, &wanted) {
                 Ok(groups) => return Ok(Some(groups)),
                 Err(error) => why = error,
@@ -121,7 +123,8 @@ impl Groups {
             fs::create_dir(&within)?;
             fs::write(within.join("cgroup.procs"), "0")?;
         }
-        for controller in &self.enabled {
+        // Those that are on already too: whoever switched them on may be about to end.
+        for controller in &self.controllers {
             fs::write(self.base.join("cgroup.subtree_control"), format!("+{controller}"))?;
         }
         for controller in &self.controllers {
@@ -156,9 +159,9 @@ impl Drop for Groups {
             }
         };
         off(&self.folder, &self.controllers);
+        // Refused as long as another execution has them on in its own folder.
+        off(&self.base, &self.enabled);
         if self.moved {
-            // Others in the same group may have come to count on them; where it was ours alone there are none.
-            off(&self.base, &self.enabled);
             let _ = fs::write(self.base.join("cgroup.procs"), "0");
         }
         let _ = leaf::remove(&self.folder);
