@@ -1,6 +1,6 @@
 //! Finds the control group that this process is in, and which of that and of those above it are ours to divide.
 //!
-//! A group is ours where the service manager marked it as delegated; where none runs, where it belongs to our user (Linux,
+//! A group is ours where the service manager says that it is delegated; where none runs, where it belongs to our user (Linux,
 //! cgroup-v2, "Delegation"; systemd, "Control Group APIs and Delegation"). Everything else has one writer, and that is not us.
 
 use std::fs;
@@ -75,6 +75,18 @@ pub(super) fn ours(own: &Own, managed: bool, marked: &dyn Fn(&Path) -> bool) -> 
     if managed { Vec::new() } else { found }
 }
 
+/// Returns whether our user's own service manager delegated a group: it leaves no mark there, but says in a file below `units`
+/// what a unit was started with, as by `systemd-run --user -p Delegate=yes`.
+pub(super) fn is_delegated_unit(folder: &Path, units: &Path) -> bool {
+    let manager = format!("user@{}.service", geteuid().as_raw());
+    let is_below = folder.ancestors().skip(1).any(|above| above.ends_with(&manager));
+    let Some(name) = folder.file_name().filter(|_| is_below) else { return false };
+    let text = fs::read_to_string(units.join(name)).unwrap_or_default();
+    let said = text.lines().filter_map(|line| line.trim().strip_prefix("Delegate=")).next_back();
+    // Controllers may be named instead; none are none.
+    said.is_some_and(|said| !["", "no", "false", "off", "0"].contains(&said.trim()))
+}
+
 /// Returns whether a group belongs to our user, and can be divided and entered.
 fn is_writable(folder: &Path) -> bool {
     fs::metadata(folder).is_ok_and(|found| found.uid() == geteuid().as_raw())
@@ -142,6 +154,23 @@ mod tests {
         check("u.slice/d.scope/own/meow-1-2-3/0", false, &[], &["u.slice/d.scope/own/meow-1-2-3/0"]);
         fs::remove_file(base.path().join("plain/cgroup.type")).expect("removed");
         check("plain/own", false, &[], &["plain/own"]);
+    }
+
+    #[test]
+    fn the_own_service_manager_tells_of_a_unit_in_a_file() {
+        let units = tempfile::tempdir().expect("a folder");
+        let manager = format!("user@{}.service", geteuid().as_raw());
+        let check = |text: &str, above: &str, expected: bool| {
+            fs::write(units.path().join("run-1.scope"), text).expect("written");
+            let group = Path::new("/sys/fs/cgroup/user.slice").join(above).join("app.slice/run-1.scope");
+            assert_eq!(is_delegated_unit(&group, units.path()), expected, "{text} below {above}");
+        };
+        check("# made by hand\n[Scope]\nDelegate=yes\n", &manager, true);
+        check("[Scope]\nDelegate=cpu memory pids\n", &manager, true);
+        check("[Scope]\nDelegate=yes\nDelegate=no\n", &manager, false);
+        check("[Scope]\nMemoryMax=1\n", &manager, false);
+        check("[Scope]\nDelegate=yes\n", "user@4194999.service", false);
+        assert!(!is_delegated_unit(&Path::new("/x").join(&manager).join("gone.scope"), units.path()));
     }
 
     fn push(mut path: PathBuf, part: &str) -> PathBuf {

@@ -69,7 +69,9 @@ impl Groups {
         let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
         let own = find::own(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
         let own = own.ok_or("there is no cgroup v2 here")?;
-        let ours = find::ours(&own, Path::new("/run/systemd/system").is_dir(), &is_marked);
+        let units = PathBuf::from(format!("/run/user/{}/systemd/transient", rustix::process::geteuid().as_raw()));
+        let delegated = |folder: &Path| is_marked(folder) || find::is_delegated_unit(folder, &units);
+        let ours = find::ours(&own, Path::new("/run/systemd/system").is_dir(), &delegated);
         if ours.is_empty() {
             return Err(format!("the control group {} is not delegated to this user", own.folder.display()));
         }
@@ -207,7 +209,7 @@ fn sweep(base: &Path, own: &str) {
     }
 }
 
-/// Returns whether systemd marked a group as delegated (since 251 for everybody to see).
+/// Returns whether the machine's systemd marked a group as delegated (since 251 for everybody to see).
 #[cfg(target_os = "linux")]
 fn is_marked(folder: &Path) -> bool {
     ["user.delegate", "trusted.delegate"].iter().any(|mark| {
