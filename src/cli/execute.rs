@@ -1,6 +1,7 @@
 //! `meow execute`: runs a workflow, says beforehand how it is likely to go and afterwards how it went.
 
 mod forecast;
+mod looking;
 mod progress;
 mod recognise;
 mod recording;
@@ -29,9 +30,10 @@ use crate::record::{ExecutionId, PARTIAL};
 use crate::redact::inert;
 use crate::workflow::{Step, Workflow};
 pub(super) use forecast::name;
+use looking::Looking;
 use progress::Progress;
 pub(super) use progress::left;
-use recording::{Looking, Recording, Request};
+use recording::{Recording, Request};
 use resume::Resume;
 use stream::Stream;
 use summary::Summary;

@@ -26,7 +26,7 @@ pub use objects::{CommitFacts, Version};
 pub use oid::Oid;
 pub use refs::{Note, Root, Tip};
 pub use remote::{Lease, Pushed};
-pub use state::State;
+pub use state::{Patches, State};
 
 use crate::error::{Error, Result};
 

@@ -34,6 +34,19 @@ pub struct State {
     pub default_branch: Option<String>,
 }
 
+/// The patch-ids of a commit, which stay as they are as long as the tip of the default branch does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patches {
+    /// The commit.
+    pub commit: Oid,
+    /// The tip of the default branch.
+    pub default_tip: Option<Oid>,
+    /// See [`State::patch`].
+    pub patch: Option<[u8; 12]>,
+    /// See [`State::range_patch`].
+    pub range_patch: Option<[u8; 12]>,
+}
+
 impl Repository {
     /// Returns the state of the sources. Nothing is run and nothing is written.
     ///
@@ -41,14 +54,23 @@ impl Repository {
     /// References, the index, the work tree or an object that this needs cannot be read. What only the patch-ids need
     /// may be absent, as in shallow and partial clones: they are absent then.
     pub fn state(&self) -> Result<State> {
+        self.state_knowing(None).map(|(state, _)| state)
+    }
+
+    /// The same, where the patch-ids of a commit are known, and those of the commit that is checked out: to find them means
+    /// to read every file that differs.
+    ///
+    /// # Errors
+    /// See [`Repository::state`].
+    pub fn state_knowing(&self, known: Option<Patches>) -> Result<(State, Option<Patches>)> {
         let commit = self.head()?;
         // What the commit says by itself is read while the files are looked at.
         let aside = self.clone();
         let (snapshot, (committed, patches)) = std::thread::scope(|scope| {
             let snapshot = aside.work_dir().is_some().then(|| scope.spawn(move || aside.snapshot()));
             let committed = commit.map(|commit| self.cleaned_tree(commit)).transpose();
-            let patches = commit.map(|commit| (self.patch_of(commit), self.patch_since(commit)));
-            (snapshot.map(ScopedJoinHandle::join), (committed, patches.unwrap_or_default()))
+            let patches = commit.map(|commit| self.patches(commit, known));
+            (snapshot.map(ScopedJoinHandle::join), (committed, patches))
         });
         let committed = committed?;
         let (tree, dirty, work) = if let Some(snapshot) = snapshot {
@@ -67,9 +89,9 @@ impl Repository {
             (commit, Some(work)) => (self.patch_id_with(commit, commit, &work)?, self.work_since(commit, &work)),
             // What was not looked at in full is like no commit.
             (Some(_), None) if dirty => (None, None),
-            (_, None) => patches,
+            (_, None) => patches.map_or((None, None), |patches| (patches.patch, patches.range_patch)),
         };
-        Ok(State {
+        let state = State {
             commit,
             tree,
             tracked,
@@ -78,7 +100,19 @@ impl Repository {
             dirty,
             branch: self.branch()?,
             default_branch: self.default_branch()?,
-        })
+        };
+        Ok((state, patches))
+    }
+
+    /// Returns the patch-ids of a commit, unless they are the ones that are known.
+    fn patches(&self, commit: Oid, known: Option<Patches>) -> Patches {
+        let default_tip = self.default_tip().ok().flatten();
+        let same = |known: &Patches| (known.commit, known.default_tip) == (commit, default_tip);
+        let found = || {
+            let (patch, range_patch) = (self.patch_of(commit), self.patch_since(commit));
+            Patches { commit, default_tip, patch, range_patch }
+        };
+        known.filter(same).unwrap_or_else(found)
     }
 
     /// Returns the paths at which the work tree differs from the commit checked out, sorted, without meow's own data: none of

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use meow::git::{Repository, State};
+use meow::git::{Patches, Repository, State};
 
 use crate::space::Space;
 
@@ -338,6 +338,27 @@ fn a_patch_id_survives_a_rebase_and_a_squash() {
     space.git(&["commit", "--quiet", "--message=squashed"]);
     assert_eq!(state(&space.root()).patch, before.range_patch, "the squashed commit is the branch");
     assert_ne!(before.patch, before.range_patch);
+}
+
+#[test]
+fn patch_ids_that_are_known_are_not_looked_for_again() {
+    let space = Space::repository();
+    let with = |known| {
+        let repository = Repository::open(&space.root()).expect("opens");
+        repository.state_knowing(known).expect("a state")
+    };
+    let (found, patches) = with(None);
+    let patches = patches.expect("a commit");
+    assert_eq!((patches.patch, patches.range_patch), (found.patch, found.range_patch));
+    assert!(found.patch.is_some());
+    let other = Some(Patches { patch: Some([7; 12]), ..patches });
+    assert_eq!(with(other).0.patch, Some([7; 12]));
+    space.write("new", "x\n");
+    assert_ne!(with(other).0.patch, Some([7; 12]), "of the work tree nothing is known");
+    commit_all(&space, "new");
+    let (after, patches) = with(other);
+    assert_eq!(after.patch, patches.expect("a commit").patch);
+    assert_ne!(after.patch, Some([7; 12]), "another commit");
 }
 
 #[test]

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::looking::Looking;
 use crate::cli::machine::Machine;
 use crate::cli::{Context, identity, stamp};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::execute::Event;
-use crate::git::{Repository, State};
+use crate::git::Repository;
 use crate::plan::Plan;
 use crate::record::{Execution, ExecutionId, Fact, Outcome, Outline, Recorder};
 use crate::store::journal::Journal;
@@ -39,28 +40,6 @@ pub(super) struct Recording {
     trouble: Option<Error>,
     sync: Arc<Sync>,
     syncer: JoinHandle<Result<()>>,
-}
-
-/// A look at the sources that goes on while the execution is planned; no step may start before it is over.
-pub(super) struct Looking(Option<JoinHandle<Result<State>>>);
-
-impl Looking {
-    /// Begins to look at a repository's sources.
-    pub(super) fn at(repository: &Repository) -> Self {
-        let repository = repository.clone();
-        let thread = std::thread::Builder::new().name("sources".to_owned());
-        Self(thread.spawn(move || repository.state()).ok())
-    }
-
-    /// Waits for what was seen.
-    fn seen(self, repository: &Repository) -> Result<State> {
-        match self.0.map(JoinHandle::join) {
-            Some(Ok(seen)) => seen,
-            Some(Err(_)) => Err(Error::new(Kind::Bug, "the thread that looked at the sources panicked")),
-            // There was no thread to be had.
-            None => repository.state(),
-        }
-    }
 }
 
 /// What the thread that syncs has to know.
