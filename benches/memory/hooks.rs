@@ -70,17 +70,20 @@ pub fn times(folder: &Path, rounds: usize) -> Outcome<Vec<Times>> {
     let mut times: Vec<Times> = LAYOUTS.iter().map(|layout| Times { name: layout.name, ..Times::default() }).collect();
     // The first rounds warm the caches.
     for round in 0..rounds + 3 {
-        let mut base = 0.0;
-        for (at, layout) in LAYOUTS.iter().enumerate() {
-            let (wall, processor) = layout.commit(folder, &repositories[at], round)?;
-            if at == 0 {
-                base = wall;
-            }
+        // In any order: what the one before leaves to the disk is not always on the same account.
+        let mut order: Vec<usize> = (0..LAYOUTS.len()).collect();
+        fastrand::Rng::with_seed(round as u64).shuffle(&mut order);
+        let mut walls = [0.0; LAYOUTS.len()];
+        for at in order {
+            let (wall, processor) = LAYOUTS[at].commit(folder, &repositories[at], round)?;
+            walls[at] = wall;
             if round >= 3 {
-                times[at].wall.push(wall);
-                times[at].added.push(wall - base);
                 times[at].processor += processor / rounds as f64;
             }
+        }
+        for (one, wall) in times.iter_mut().zip(walls).filter(|_| round >= 3) {
+            one.wall.push(wall);
+            one.added.push(wall - walls[0]);
         }
     }
     Ok(times)
