@@ -33,7 +33,7 @@ pub(in crate::execute) struct Leaf {
 /// Where a process enters a group.
 ///
 /// Entering by a write waits for every processor to have looked up once: some 12 ms without work, .06 ms soon after another
-/// one (Linux 6.18). `clone3` with CLONE_INTO_CGROUP would not, but on a stack of its own it takes assembly.
+/// one (Linux 6.18). `clone3` with `CLONE_INTO_CGROUP` would not, but on a stack of its own it takes assembly.
 #[derive(Debug)]
 pub(in crate::execute) struct Gate {
     procs: File,
