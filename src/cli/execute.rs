@@ -296,7 +296,9 @@ impl Run<'_> {
             groups: None,
             shared: shared(args, context, self.plan),
             inputs: repository.and_then(|_| identity::inputs(project, context)),
-            recognise: repository.map(|repository| recognise::recogniser(repository, &root, Arc::clone(redactor))),
+            recognise: repository.map(|repository| {
+                recognise::recogniser(repository, &root, context.settings.project.as_deref(), Arc::clone(redactor))
+            }),
             ask: args.manual.then(|| Arc::new(ask) as _),
         }
     }

@@ -97,6 +97,8 @@ pub struct Settings {
     pub git_index: Option<PathBuf>,
     /// The git directory a running git hook works for, from `GIT_DIR`.
     pub git_dir: Option<PathBuf>,
+    /// The project's first commit, where a shallow clone may not know it.
+    pub project: Option<String>,
     /// Slots.
     pub slots: Option<u32>,
     /// Whether steps run in a sandbox, where the person said so.
@@ -192,6 +194,7 @@ impl Settings {
             // Relative ones count from the folder in which git started the hook.
             git_index: text("GIT_INDEX_FILE").map(|index| here.join(index)),
             git_dir: text("GIT_DIR").map(|folder| here.join(folder)),
+            project: value("project"),
             slots: value("slots").and_then(|slots| slots.parse().ok()),
             sandbox: value("sandbox").as_deref().and_then(Sandbox::from_word),
             learned_retries: value("retry").as_deref() == Some("learned"),

@@ -72,6 +72,24 @@ fn an_error_that_went_away_five_times_is_tried_again_and_says_why() {
 }
 
 #[test]
+fn a_shallow_clone_that_is_told_the_first_commit_finds_the_same_fingerprint() {
+    let space = space(REFUSED, "");
+    let first = space.git(&["rev-list", "--max-parents=0", "HEAD"]);
+    let shallow = space.home().join("shallow");
+    let from = format!("file://{}", space.root().display());
+    space.git(&["clone", "--quiet", "--depth=1", &from, &shallow.display().to_string()]);
+    let events = |folder: &std::path::Path, project: &str| {
+        let mut command = space.command(folder, env!("CARGO_BIN_EXE_meow"));
+        command.args(["execute", "--events", "jsonl"]).env("MEOW_PROJECT", project);
+        errors(&Said::from(command.output().expect("meow starts")))
+    };
+    let whole = events(&space.root(), &"0".repeat(40));
+    assert_eq!(whole.len(), 1, "the history is believed, not what is told");
+    assert_eq!(events(&shallow, "main"), [""; 0]);
+    assert_eq!(events(&shallow, &first), whole);
+}
+
+#[test]
 fn other_errors_and_steps_with_effects_fail_at_once() {
     for (message, keys) in [("$(cat message)", ""), (REFUSED, "undo = \"true\""), (REFUSED, "retry = { attempts = 1 }")]
     {

@@ -35,7 +35,7 @@ pub struct Key {
 }
 
 /// Every setting, by name.
-pub const KEYS: [Key; 10] = [
+pub const KEYS: [Key; 11] = [
     Key {
         name: "color",
         variable: "MEOW_COLOR",
@@ -75,6 +75,14 @@ pub const KEYS: [Key; 10] = [
         default: "second",
         by_repository: true,
         meaning: "How exactly times are kept: to the second, or the day and a number of order. A repository narrows only.",
+    },
+    Key {
+        name: "project",
+        variable: "MEOW_PROJECT",
+        holds: Holds::Text,
+        default: "found in the history",
+        by_repository: true,
+        meaning: "The project's first commit, in full, for shallow clones: errors are told apart by fingerprints under it.",
     },
     Key {
         name: "record",
