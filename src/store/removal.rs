@@ -9,6 +9,7 @@ use super::segment;
 use super::toml::MAX_BYTES;
 use crate::error::{Error, Result};
 use crate::record::{Columns, Digest, Record, RecordId};
+use crate::workflow::nesting;
 
 /// The kind of document under which removals are kept, and their folder below `.meow`.
 pub const ACTIONS: &str = "actions";
@@ -82,7 +83,8 @@ impl Removals {
         if bytes.len() > MAX_BYTES {
             return;
         }
-        if let Some(removal) = std::str::from_utf8(bytes).ok().and_then(|text| ::toml::from_str(text).ok()) {
+        let text = std::str::from_utf8(bytes).ok().filter(|text| nesting::too_deep(text).is_none());
+        if let Some(removal) = text.and_then(|text| ::toml::from_str(text).ok()) {
             self.take(&removal);
         }
     }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::files;
 use crate::error::{Error, Result};
+use crate::workflow::nesting;
 
 /// A larger document is refused.
 pub const MAX_BYTES: usize = 256 << 10;
@@ -61,6 +62,9 @@ pub fn get<T: DeserializeOwned>(meow: &Path, kind: &str, id: &str) -> Result<Opt
     let is_conflict = text.lines().any(|line| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> "));
     if is_conflict {
         return Err(refuse().cause("it holds the marks of a merge conflict").hint("run `meow learn` to write it anew"));
+    }
+    if nesting::too_deep(&text).is_some() {
+        return Err(refuse().cause("it nests too deeply").hint("run `meow learn` to write it anew"));
     }
     ::toml::from_str(&text).map(Some).map_err(|error| refuse().cause(error).hint("run `meow learn` to write it anew"))
 }

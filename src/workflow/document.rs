@@ -8,8 +8,8 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Warning;
 use super::nearest::did_you_mean;
+use super::{Warning, nesting};
 use crate::error::{Error, Result};
 
 /// Largest file that is read, in bytes; the largest real formula known has 149 kB, and ten thousand short steps
@@ -114,6 +114,9 @@ impl Page {
 
 /// Parses a text, or a piece of it that begins at a byte, into its root table.
 pub(super) fn parse<'t>(page: &Page, text: &'t str, begin: usize) -> Result<DeTable<'t>> {
+    if let Some(at) = nesting::too_deep(text) {
+        return Err(page.error(page.line(begin + at), "not valid TOML: it nests too deeply"));
+    }
     DeTable::parse(text).map(Spanned::into_inner).map_err(|error| {
         let line = page.line(begin + error.span().map_or(0, |span| span.start));
         page.error(line, format!("not valid TOML: {}", error.message().replace('\n', ", ").escape_debug()))

@@ -5,7 +5,7 @@ use std::fmt;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
 
 use super::document::{Dialect, Source};
-use super::{did_you_mean, document, sheet};
+use super::{did_you_mean, document, nesting, sheet};
 use crate::error::{Error, Result};
 
 /// A key of a step with its value, as in `steps.test.timeout` and `"90s"`.
@@ -50,6 +50,9 @@ pub fn add(source: &Source, wanted: &StepKey<'_>) -> Result<String> {
     // Where every line ends as on Windows, so does the new one.
     let windows = text.matches('\n').count() == text.matches("\r\n").count() && text.contains('\n');
     let plain = if windows { text.replace("\r\n", "\n") } else { text.to_owned() };
+    if nesting::too_deep(&plain).is_some() {
+        return Err(Error::request(format!("{file} is no TOML: it nests too deeply")));
+    }
     let mut page: DocumentMut =
         plain.parse().map_err(|error| Error::request(format!("{file} is no TOML")).cause(error))?;
     insert(&mut page, wanted, value)?.ok_or_else(|| {

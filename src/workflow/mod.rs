@@ -10,6 +10,7 @@ pub mod edit;
 mod foreign;
 mod graph;
 mod nearest;
+pub mod nesting;
 mod pieces;
 mod quantity;
 pub mod schema;

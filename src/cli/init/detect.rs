@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::workflow::nesting;
+
 /// The names at the project's top, and the text of those that detectors read.
 #[derive(Debug, Default)]
 pub struct Top {
@@ -88,9 +90,14 @@ fn locked(lock: &'static str, steps: Vec<Found>) -> Vec<Found> {
     steps.into_iter().map(|step| Found { lock: Some(lock), ..step }).collect()
 }
 
+/// Returns what a TOML file of the project says; `None` where it is none.
+fn table(text: &str) -> Option<toml::Table> {
+    nesting::too_deep(text).is_none().then(|| text.parse().ok())?
+}
+
 /// Rust: build and test; format and lint where the project configures them, since both are components that may be absent.
 fn cargo(top: &Top) -> Option<Kind> {
-    let manifest: toml::Table = top.texts.get("Cargo.toml")?.parse().unwrap_or_default();
+    let manifest: toml::Table = table(top.texts.get("Cargo.toml")?).unwrap_or_default();
     let pinned = if top.has("Cargo.lock") { " --locked" } else { "" };
     let lints = |table: Option<&toml::Value>| table.and_then(|table| table.get("lints")?.get("clippy")).is_some();
     let own = manifest.get("lints").is_some_and(|lints| lints.get("clippy").is_some());
@@ -157,7 +164,7 @@ fn node(top: &Top) -> Option<Kind> {
 
 /// Python: the tools that `pyproject.toml` configures, through the manager it belongs to; without any, at least a compile.
 fn python(top: &Top) -> Option<Kind> {
-    let project: toml::Table = top.texts.get("pyproject.toml")?.parse().ok()?;
+    let project: toml::Table = table(top.texts.get("pyproject.toml")?)?;
     let tool = |name: &str| project.get("tool").is_some_and(|tools| tools.get(name).is_some());
     let text = &top.texts["pyproject.toml"];
     let (install, prefix) = if top.has("uv.lock") {

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::hooks;
 use super::keys::{Holds, KEYS};
 use crate::error::Error;
-use crate::workflow::did_you_mean;
+use crate::workflow::{did_you_mean, nesting};
 
 /// Largest file that is read, in bytes.
 const MOST_BYTES: usize = 64 << 10;
@@ -87,6 +87,11 @@ pub fn read(path: &Path, shown: &str, origin: Origin) -> Layer {
 pub fn parse(text: &str, shown: &str, origin: Origin) -> Layer {
     let line = |byte: usize| text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1;
     let mut layer = Layer::default();
+    if let Some(at) = nesting::too_deep(text) {
+        let place = line(at);
+        layer.wrong.push(format!("{shown}:{place}: not valid TOML, so nothing of it holds: it nests too deeply"));
+        return layer;
+    }
     let table = match DeTable::parse(text) {
         Ok(table) => table.into_inner(),
         Err(error) => {

@@ -26,6 +26,9 @@ pub fn texts() -> Vec<Vec<u8>> {
         full("\""),
         full("'"),
         full("a = 1\n"),
+        // Brackets that close nothing, after which a parser's own limit of depth is far away.
+        format!("a={{{}a={}", "[]".repeat(60_000), "{a=".repeat(40_000)),
+        format!("a={{{}a={}", "{}".repeat(60_000), "[".repeat(100_000)),
         full("[[steps]]\n"),
         full("{{a}}"),
         full("\\"),
