@@ -1,6 +1,7 @@
 //! `meow execute`: runs a workflow, says beforehand how it is likely to go and afterwards how it went.
 
 mod forecast;
+mod heap;
 mod looking;
 mod progress;
 mod recognise;
@@ -127,6 +128,7 @@ impl Args {
 /// # Errors
 /// The workflow is wrong, or a name in the request is unknown. A failed step is no error but exit code 1.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    heap::give_back();
     let project = context.project()?;
     let variables: BTreeMap<String, String> = args.variables.iter().cloned().collect();
     // All that follows goes on meanwhile.
@@ -159,6 +161,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         });
     }
     let plan = plan(&workflow, &hints, &limits)?.select(&selection)?;
+    drop(hints);
     let plan = match &resume {
         Some(resume) => resume.plan(plan, &project, context),
         None => plan,

@@ -1,6 +1,6 @@
 //! What a plan asks of one workflow, straight from a history: one step after the other, and nothing but that.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::WorkflowPattern;
 use super::hints::hints;
@@ -27,7 +27,7 @@ pub fn outlook(history: &History, workflow: &str, machine: &str) -> Hints {
         .map(|(row, step)| (*step, row))
         .collect();
     rows.sort_unstable();
-    let mut steps = BTreeMap::new();
+    let mut steps = Vec::new();
     for rows in rows.chunk_by(|one, other| one.0 == other.0) {
         let (mut all, mut own, mut failed) = (Series::default(), Series::default(), None);
         for row in rows.iter().map(|(_, row)| *row as usize) {
@@ -50,7 +50,8 @@ pub fn outlook(history: &History, workflow: &str, machine: &str) -> Hints {
         });
         steps.extend(hints(&WorkflowPattern { steps: known.collect(), ..WorkflowPattern::default() }, machine).steps);
     }
-    Hints { steps, order: None }
+    // Built in one go its nodes are full; steps come in the order in which they first ran.
+    Hints { steps: steps.into_iter().collect(), order: None }
 }
 
 /// Returns the mean of the latest peaks of every step of every workflow, in bytes; 0 where none is known.

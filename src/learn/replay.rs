@@ -85,8 +85,8 @@ impl Trace {
         let names = history.names.clone();
         let (executions, attempts) = (&history.executions, &history.attempts);
         let known: Vec<Name> = known.iter().filter_map(|metric| names.find(metric)).collect();
-        let mut trace =
-            Self { executions: executions.id.iter().map(ToString::to_string).collect(), names, attempts: Vec::new() };
+        let ids = executions.id.iter().map(ToString::to_string).collect();
+        let mut trace = Self { executions: ids, names, attempts: Vec::with_capacity(attempts.len()) };
         let touches = Touches::of(history, &mut trace.names).by_execution;
         for row in 0..attempts.len() {
             let place = attempts.execution[row] as usize;
