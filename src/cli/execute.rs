@@ -170,6 +170,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         let text = if args.json { forecast::json(&plan) } else { forecast::text(&plan) };
         return context.terminal.result(&text).map(|()| 0);
     }
+    heap::planned();
     perform(args, context, &project, looking, (&workflow, &plan), resume.as_ref()).map(|(_, code)| code)
 }
 

@@ -109,9 +109,11 @@ pub fn foresee(history: impl Borrow<History>, coming: &Coming) -> Foresight {
         *tried.entry(known.step).or_default() += u64::from(counts);
     }
     let mut forecaster = Forecaster::default();
+    forecaster.expect_steps(tried.len());
     let said = trace.replay_to_end(&mut forecaster);
     let order = order(&trace, &said, workflow);
     drop(said);
+    trace.attempts = Vec::new();
     let steps = coming.steps.iter().map(|(step, inputs_bytes)| {
         let known = at_start(&mut trace, step, *inputs_bytes);
         let said = forecaster.ask(&known);

@@ -55,6 +55,11 @@ pub(crate) struct Said {
 }
 
 impl Kin {
+    /// Makes room for so many steps: each has a group of namesakes in its repository, elsewhere and anywhere.
+    pub fn expect_steps(&mut self, steps: usize) {
+        self.groups.reserve(3 * steps);
+    }
+
     /// Learns that an attempt took `value`.
     pub fn learn(&mut self, known: &Known, value: f64) {
         let own = series(known);

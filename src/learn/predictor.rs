@@ -148,6 +148,12 @@ impl Default for Forecaster {
 }
 
 impl Forecaster {
+    /// Makes room for so many steps at once: a table that grows is there twice for a moment.
+    pub(crate) fn expect_steps(&mut self, steps: usize) {
+        self.series.reserve(steps);
+        self.kin.expect_steps(steps);
+    }
+
     /// Returns one that says nothing of failures.
     pub(crate) fn of_durations() -> Self {
         Self::by(Constants::default())

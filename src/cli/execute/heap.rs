@@ -18,3 +18,13 @@ pub(super) fn give_back() {
         let _ = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, ALONE) };
     }
 }
+
+/// Gives back what planning freed between things that stay.
+pub(super) fn planned() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        #[expect(unsafe_code, reason = "there is no other way to tell the allocator")]
+        // SAFETY: it takes a number, and only gives up pages that nothing lies in.
+        let _ = unsafe { libc::malloc_trim(0) };
+    }
+}
