@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use meow::cli::heap;
 use meow::git::Repository;
 use meow::scan;
 
@@ -22,6 +23,8 @@ const COLUMNS: &str = "execution, workflow, execution_started_at, execution_dura
 
 /// Reads a repository in this process, and prints rows, milliseconds, bytes of the columns and the largest size in bytes.
 pub fn child(top: &Path) -> Outcome<()> {
+    // As the program does at its start.
+    heap::give_back();
     let began = Instant::now();
     let history = scan::repository(&Repository::open(top)?);
     let took = began.elapsed().as_secs_f64() * 1e3;

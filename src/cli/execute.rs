@@ -1,7 +1,6 @@
 //! `meow execute`: runs a workflow, says beforehand how it is likely to go and afterwards how it went.
 
 mod forecast;
-mod heap;
 mod looking;
 mod progress;
 mod recognise;
@@ -22,7 +21,7 @@ use super::project::Project;
 use super::redaction::{self, known};
 use super::terminal::Terminal;
 use super::trust::gate;
-use super::{Context, foresight, identity, sandbox, seal, workflows};
+use super::{Context, foresight, heap, identity, sandbox, seal, workflows};
 use crate::error::{Error, Kind, Result};
 use crate::execute::{BUG, Event, ExecutionOutcome, Listeners, Options, Shared, Stop, execute};
 use crate::git::Repository;
@@ -128,7 +127,6 @@ impl Args {
 /// # Errors
 /// The workflow is wrong, or a name in the request is unknown. A failed step is no error but exit code 1.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
-    heap::give_back();
     let project = context.project()?;
     let variables: BTreeMap<String, String> = args.variables.iter().cloned().collect();
     // All that follows goes on meanwhile.
@@ -170,7 +168,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         let text = if args.json { forecast::json(&plan) } else { forecast::text(&plan) };
         return context.terminal.result(&text).map(|()| 0);
     }
-    heap::planned();
+    heap::trim();
     perform(args, context, &project, looking, (&workflow, &plan), resume.as_ref()).map(|(_, code)| code)
 }
 

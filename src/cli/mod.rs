@@ -14,6 +14,7 @@ pub mod export;
 pub mod fetch;
 pub mod fold;
 pub mod foresight;
+pub mod heap;
 pub mod history;
 pub mod hook;
 pub mod hooks;
@@ -172,6 +173,10 @@ pub fn main() -> ExitCode {
         Err(_) if settings::for_hook() => return ExitCode::from(hook::NOT_STARTED),
         Err(usage) => return terminal::usage(&usage),
     };
+    // A hook is over before that matters.
+    if !settings::for_hook() {
+        heap::give_back();
+    }
     let settings = match Settings::resolve(&line.global) {
         Ok(settings) => settings,
         Err(error) => {

@@ -410,6 +410,11 @@ needs = ["test"]
                 None,
             ),
             (
+                with(&format!("[vars]\nx = {{ pattern = \"{}\" }}", "[".repeat(5_000))),
+                "ci.toml:5: `vars.x.pattern` is longer than 4 KiB",
+                None,
+            ),
+            (
                 with("[vars]\n\"x y\" = 1"),
                 "ci.toml:5: `vars.x y` is no variable name; letters, digits, `_` and `-` make one",
                 None,

@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 
 /// Bytes that all texts of a workflow together may have once variables are filled in.
 const MOST_FILLED: usize = 32 << 20;
+/// Bytes that a pattern may have: an expression takes hundreds of times its text while it is read.
+const MOST_PATTERN: usize = 4 << 10;
 /// What a variable's table may hold.
 pub(super) const KEYS: [&str; 6] = ["description", "default", "required", "enum", "pattern", "record"];
 
@@ -93,6 +95,9 @@ fn declared(table: &Table<'_, '_>) -> Result<Variable> {
         None => default.is_none() && (own || !unless.is_empty()),
     };
     let pattern = table.text("pattern")?.map(|pattern| {
+        if pattern.len() > MOST_PATTERN {
+            return Err(table.wrong("pattern", format!("is longer than {} KiB", MOST_PATTERN >> 10)));
+        }
         RegexBuilder::new(&pattern).size_limit(1 << 20).build().map_err(|error| {
             let reason = error.to_string();
             let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");

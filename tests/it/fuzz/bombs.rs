@@ -53,6 +53,7 @@ pub fn texts() -> Vec<Vec<u8>> {
         format!("# ninja log v7\n{}", full("0\t1\t0\ta\tb\n")),
         format!("formula='a'\n[vars]\na='{}'\n[[steps]]\nid='s'\nrun='{}'\n", "x".repeat(1_000), kib("{{a}}")),
         format!("formula='a'\n{steps}"),
+        format!("formula='a'\n[vars]\na={{pattern='{}'}}\n", kib("[")),
         tables,
     ];
     for text in &mut texts {

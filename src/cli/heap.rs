@@ -1,16 +1,16 @@
-//! What an execution has freed goes back to the machine, which its steps need it for.
+//! What meow has freed goes back to the machine, which the steps of an execution need it for.
 
 /// From this size on, in bytes, memory is asked of the kernel by itself and goes back when it is freed: what glibc starts
 /// from.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const ALONE: libc::c_int = 128 << 10;
 
-/// Keeps the allocator from raising that size.
+/// Keeps the allocator from raising that size, once at the start.
 ///
 /// With every larger table that is freed glibc raises it up to 32 MiB, and then keeps what is freed between two smaller
-/// things: of 10,000 steps planned with a history that was a sixth of all memory. Programs that free and take large tables
-/// again and again are slower for it; an execution plans once.
-pub(super) fn give_back() {
+/// things: columns that have grown, or what 10,000 steps were planned with; up to a quarter of all memory. Programs that
+/// free and take large tables again and again are slower for it; reading and planning are not.
+pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         #[expect(unsafe_code, reason = "there is no other way to tell the allocator")]
@@ -19,8 +19,8 @@ pub(super) fn give_back() {
     }
 }
 
-/// Gives back what planning freed between things that stay.
-pub(super) fn planned() {
+/// Gives back what was freed between things that stay.
+pub(super) fn trim() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         #[expect(unsafe_code, reason = "there is no other way to tell the allocator")]
