@@ -15,6 +15,14 @@ const VOICES: usize = 6;
 /// How much of a past loss counts after each outcome: a memory of about 100.
 const FADING: f64 = 0.99;
 
+/// The share of a workflow's latest attempts of which it has to be known what their executions change. Where it is known of
+/// some alone, of commits that are still here and of nothing that was thrown away, those tend to be the ones that passed, and
+/// a model of them says nothing of the others.
+const KNOWN: f64 = 0.95;
+
+/// How much of an attempt counts for that share after each other one: a memory of about 500.
+const LATELY: f64 = 0.998;
+
 /// Attempts that may run at once; from more of them the models learn nothing.
 const RUNNING: usize = 100_000;
 
@@ -31,7 +39,7 @@ const VARIANCE: (f64, f64) = (1.0, 0.05);
 ///
 /// Six voices: moving averages of the step, of the step backed by its workflow, and of the branch and step backed by
 /// those; a logistic model of the workflow, one over all workflows of the history, and where it is known what executions
-/// change one of the workflow that hears that too. Each is weighted by how well it predicted lately (exponential weights
+/// change, and it is known of nearly all attempts, one of the workflow that hears that too. Each is weighted by how well it predicted lately (exponential weights
 /// under log loss: Cesa-Bianchi and Lugosi 2006, Prediction, Learning, and Games, section 3.3), so that a model speaks
 /// only where its own back-test beats the plain rates.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +47,8 @@ pub struct Failures {
     summaries: Summaries,
     own: HashMap<(u32, Name), Logistic>,
     touched: HashMap<(u32, Name), Logistic>,
+    /// Attempts of each workflow, older ones counting less: of how many it was known what they change, and all.
+    known: HashMap<(u32, Name), [f64; 2]>,
     all: Logistic,
     losses: HashMap<(u32, Name), [f64; VOICES]>,
     /// What was said of attempts that have not finished yet.
@@ -67,7 +77,8 @@ impl Failures {
         // A model that has not met a metric yet hears only the numbers it knows.
         let told = |model: &Logistic| if model.len() == 0 { fast } else { model.probability(&signs.numbers) };
         let own = self.own.get(&key).map_or(fast, told);
-        let hears = signs.touch.zip(self.touched.get(&key));
+        let is_known = self.known.get(&key).is_some_and(|[known, all]| *known >= KNOWN * all);
+        let hears = signs.touch.zip(self.touched.get(&key)).filter(|_| is_known);
         let touched = hears.map_or(own, |(touch, model)| model.probability(&with(&signs.numbers, touch)));
         let voices = [own, told(&self.all), fast, middle, branch, touched];
         let losses = self.losses.get(&key).copied().unwrap_or_default();
@@ -88,9 +99,12 @@ impl Failures {
             return;
         }
         let failed = came.outcome == Outcome::Failed;
+        let key = (known.repository, known.workflow);
+        let [touches, all] = self.known.entry(key).or_default();
+        *touches = *touches * LATELY + f64::from(known.touch.is_some());
+        *all = *all * LATELY + 1.0;
         if let Some((signs, voices)) = started {
             let weight = self.summaries.weight(known);
-            let key = (known.repository, known.workflow);
             for (loss, voice) in self.losses.entry(key).or_default().iter_mut().zip(voices) {
                 let voice = voice.clamp(1e-4, 1.0 - 1e-4);
                 *loss = *loss * FADING.powf(weight) - weight * if failed { voice.ln() } else { (-voice).ln_1p() };

@@ -30,7 +30,7 @@ pub(crate) struct Touches<'a> {
     /// What each execution changes, by its place; empty where no change is known at all.
     pub by_execution: Vec<Option<Arc<Touch>>>,
     by_commit: HashMap<Digest, &'a Change>,
-    /// Commits that executions ran on, or that hold just what they ran on.
+    /// Commits that executions ran on.
     ran: HashSet<Digest>,
 }
 
@@ -39,7 +39,8 @@ impl<'a> Touches<'a> {
     ///
     /// A clean execution changes what its commit does, and what the commits before it do back to the last one that an
     /// earlier execution ran on, along first parents; where that is more than 20 commits away, its commit alone. Of a dirty
-    /// work tree that is known only where a commit with just that tree followed: what was thrown away is in no history.
+    /// work tree it is unknown: a commit that was made of it later would tell, but who commits what passes would then know
+    /// beforehand that it did.
     pub fn of(history: &'a History, names: &mut Names) -> Self {
         let by_commit: HashMap<Digest, &Change> =
             history.changes.iter().map(|change| (change.commit, change)).collect();
@@ -47,18 +48,9 @@ impl<'a> Touches<'a> {
         if history.changes.is_empty() {
             return touches;
         }
-        let mut by_tree: HashMap<(Digest, Digest), Digest> = HashMap::new();
-        for change in &history.changes {
-            if let (Some(parent), Some(tree)) = (change.parents.first(), change.tree) {
-                by_tree.entry((*parent, tree)).or_insert(change.commit);
-            }
-        }
         let executions = &history.executions;
         for place in 0..executions.len() {
-            let commit = match (executions.commit[place], executions.dirty[place]) {
-                (Some(base), Some(true)) => executions.tree[place].and_then(|tree| by_tree.get(&(base, tree)).copied()),
-                (commit, _) => commit,
-            };
+            let commit = executions.commit[place].filter(|_| executions.dirty[place] != Some(true));
             let change = commit.and_then(|commit| touches.by_commit.get(&commit).copied());
             let touch = change.map(|change| touches.touch(change.parents.first(), &change.paths, change.files, names));
             touches.by_execution.push(touch);

@@ -40,7 +40,6 @@ pub(super) fn change(repository: &Repository, commit: Oid) -> Option<Change> {
         commit: Digest::truncated(commit.bytes())?,
         parents: facts.parents.iter().filter_map(|parent| Digest::truncated(parent.bytes())).collect(),
         time_s: facts.time,
-        tree: repository.cleaned_tree(commit).ok().and_then(|tree| Digest::truncated(tree.bytes())),
         files: u32::try_from(paths.len()).unwrap_or(u32::MAX),
         paths: if paths.len() > MOST_PATHS { Vec::new() } else { paths },
     })

@@ -31,8 +31,6 @@ pub struct Change {
     pub parents: Vec<Digest>,
     /// When it was made, seconds since 1970.
     pub time_s: i64,
-    /// Its tree without meow's own data, as executions of a work tree with just this content recorded it.
-    pub tree: Option<Digest>,
     /// How many paths differ from its first parent, without meow's own data.
     pub files: u32,
     /// The paths that differ from its first parent, sorted, without meow's own data; empty past 1,000.

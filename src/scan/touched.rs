@@ -19,7 +19,7 @@ const NEW: usize = 500;
 /// Commits that are not here, in a shallow clone or after a rebase, before it is no longer asked for more.
 const ABSENT: usize = 100;
 /// The form in which they are kept.
-const LABEL: &str = "touched 1";
+const LABEL: &str = "touched 2";
 
 /// Puts into `history`, which is that of one repository, the commits that its executions ran on, the one checked out, and
 /// those between them, with what they touch; returns how many were compared for it. What an earlier call found is kept

@@ -95,7 +95,6 @@ fn a_change_names_its_commits_and_the_files_they_touch_most() {
         commit,
         parents: vec![parent],
         time_s,
-        tree: None,
         files: 0,
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
     };

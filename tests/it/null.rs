@@ -198,8 +198,8 @@ pub fn changed(records: &mut [Record], fails: &str, probability: f64, draw: &mut
             let paths: Vec<String> = folders.iter().map(file).collect();
             let files = u32::try_from(paths.len()).expect("few");
             let time_s = record.execution.started_at.as_second();
-            let (parents, tree) = (last.into_iter().collect(), Some(commit));
-            changes.push(Change { commit, parents, time_s, tree, files, paths });
+            let parents = last.into_iter().collect();
+            changes.push(Change { commit, parents, time_s, files, paths });
         }
         if touches_lib && record.attempt.step == fails && draw.happens(probability) {
             record.attempt.outcome = Outcome::Failed;

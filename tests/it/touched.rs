@@ -1,10 +1,13 @@
 //! What an execution changes tells how likely its steps fail: the same in a replay and in a plan, and only where it helps.
 
+use std::sync::Arc;
+
 use meow::git::Repository;
 use meow::learn::predictor::Forecaster;
 use meow::learn::replay::{Predicted, Trace};
 use meow::learn::{Coming, foresee, verdicts};
-use meow::scan::{self, History};
+use meow::record::{Attempt, Digest, Execution, ExecutionId, Outcome, Record, Source};
+use meow::scan::{self, Change, History};
 
 use crate::null::{Draw, Made, Shape, changed, history, null_history};
 use crate::space::Space;
@@ -97,6 +100,72 @@ fn a_plan_knows_of_a_change_what_the_replay_does() {
             assert_eq!(dirty.is_some(), odds.is_some(), "seed {seed}");
         }
     }
+}
+
+/// Returns a history of somebody who edits, tries until it passes, which four of ten tries do not, commits, and executes
+/// the commit once more.
+fn tried_until_it_passes() -> History {
+    let mut draw = Draw::new(11);
+    let (mut records, mut changes, mut head) = (Vec::new(), Vec::new(), Digest::of(b"first"));
+    let mut execute = |commit: Digest, tree: String, dirty: bool, outcome: Outcome| {
+        let number = u32::try_from(records.len()).expect("few");
+        let mut id = [0; 12];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        let (commit, tree) = (Some(commit), Some(Digest::of(tree.as_bytes())));
+        let execution = Execution {
+            id: ExecutionId::from_bytes(id),
+            workflow: "ci".into(),
+            started_at: jiff::Timestamp::from_second(1_760_000_000 + 600 * i64::from(number)).expect("a time"),
+            duration_ms: Some(1_000.0),
+            outcome,
+            trigger: "person".into(),
+            machine: None,
+            slots: None,
+            variables: std::collections::BTreeMap::new(),
+            source: Source { commit, tree, dirty: Some(dirty), ..Source::default() },
+            resumes: None,
+        };
+        let attempt = Attempt { duration_ms: Some(1_000.0), outcome, ..Attempt::new("test", 1) };
+        records.push(Record { execution: Arc::new(execution), attempt });
+    };
+    for edit in 0..150 {
+        for again in 0.. {
+            let fails = draw.happens(0.4);
+            let tree = if fails { format!("{edit} {again}") } else { edit.to_string() };
+            execute(head, tree, true, if fails { Outcome::Failed } else { Outcome::Passed });
+            if !fails {
+                break;
+            }
+        }
+        let commit = Digest::of(format!("commit {edit}").as_bytes());
+        let paths = vec![format!("src/{}", draw.one(&["a", "b", "c"]))];
+        changes.push(Change { commit, parents: vec![head], time_s: 1_760_000_000 + edit, files: 1, paths });
+        head = commit;
+        execute(head, edit.to_string(), false, Outcome::Passed);
+    }
+    History { changes, ..History::from_records("project", &records) }
+}
+
+#[test]
+fn who_commits_what_passes_does_not_know_it_beforehand() {
+    let history = tried_until_it_passes();
+    let trace = Trace::of(&history, &[]);
+    let is_dirty =
+        |known: &meow::learn::replay::Known| history.executions.dirty[known.execution as usize] == Some(true);
+    assert!(trace.attempts.iter().all(|(known, _)| known.touch.is_some() != is_dirty(known)), "commits alone tell");
+    let commit = history.executions.commit.last().copied().flatten();
+    let coming = |touched: &[&str]| Coming {
+        workflow: "ci",
+        machine: None,
+        commit,
+        touched: Some(touched.iter().map(|path| (*path).to_owned()).collect()),
+        branch: None,
+        now_ms: 1_760_000_000_000 + 600_000 * 1_000,
+        steps: vec![("test", f64::NAN)],
+    };
+    let odds = |touched: &[&str]| foresee(&history, &coming(touched)).steps[0].failure.expect("known").mean;
+    // Every commit passed, yet of what is about to be tried four in ten will not; a quarter of all attempts failed.
+    assert!(odds(&["src/a"]) > 0.15, "{}", odds(&["src/a"]));
 }
 
 /// Returns a repository of 80 commits, of which every other one touches `lib/`, with a failed `test` at most of those.
