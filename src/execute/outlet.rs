@@ -103,7 +103,11 @@ impl Outlets {
 impl Outlet {
     /// From now on what comes belongs to this attempt (its number, or `undo`).
     pub(super) fn begin(&self, outlets: &Outlets, step: &StepId, attempt: &str) {
-        lock(&self.page).path = Some(log::named(&outlets.folder, step, attempt, "log"));
+        let path = Some(log::named(&outlets.folder, step, attempt, "log"));
+        *lock(&self.page) = Page { path, file: None };
+        // Whether writing waits belongs to the pipe: a program that asked it not to, and was killed before it took that
+        // back, would have left the next one with writes that fail. A pipe is never refused this.
+        let _ = rustix::io::ioctl_fionbio(&self.writer, false);
     }
 
     /// Returns where the attempt writes to.
@@ -111,7 +115,7 @@ impl Outlet {
         self.writer.as_fd()
     }
 
-    /// Takes the rest of an attempt that has ended; `lost` hears why something is not kept.
+    /// Takes the rest of an attempt of which nothing runs any more; `lost` hears why something is not kept.
     pub(super) fn finish(&self, lost: &dyn Fn(&io::Error)) {
         self.pour(lost);
         *lock(&self.page) = Page::default();

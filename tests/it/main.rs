@@ -63,6 +63,7 @@ mod schema;
 mod score;
 mod sealing;
 mod secrets;
+mod shared_ends;
 mod sharing;
 mod simulate;
 mod space;

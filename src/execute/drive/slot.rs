@@ -136,12 +136,16 @@ impl Drive<'_> {
         let account = Account::of(process.id());
         self.show();
         process.wait();
-        let (ending, mut usage) = self.reap(start.slot, process, &account, exit);
+        let (ending, mut usage) = self.reap(start.slot, process, &account);
         if let Some(leaf) = &leaf {
             leaf.kill();
         }
         let alone = self.state().running.len() == 1;
         self.leash.end(&step.id, start.attempt, alone, self.clock);
+        if let Some(outlet) = &exit.outlet {
+            // Not before: what it left behind may have written until then, and the next attempt has the same pipe.
+            outlet.finish(&|error| self.lose(error));
+        }
         let ending = confine::explained(ending, &step.resources, leaf.as_deref(), &mut usage);
         let error = self.recognised(start, &ending);
         let mut metrics = self.metrics(start);
@@ -213,7 +217,7 @@ impl Drive<'_> {
     }
 
     /// Ends what is left of an attempt whose first process has ended; returns how that ended and what it used.
-    fn reap(&self, slot: u32, process: Process, account: &Account, exit: &Exit) -> (Ending, Usage) {
+    fn reap(&self, slot: u32, process: Process, account: &Account) -> (Ending, Usage) {
         let has_grace = |state: &mut State| {
             state.running.get_mut(&slot).is_some_and(|running| {
                 running.leader_ended = true;
@@ -230,9 +234,6 @@ impl Drive<'_> {
         };
         let (ending, mut usage) = process.reap(account);
         usage.peak_memory_bytes = usage.peak_memory_bytes.max(Some(peak).filter(|peak| *peak > 0));
-        if let Some(outlet) = &exit.outlet {
-            outlet.finish(&|error| self.lose(error));
-        }
         let ending = match forced {
             // What came to its good end although it was asked to stop has passed.
             Some(Ending::Cancelled) if ending.passed() => ending,

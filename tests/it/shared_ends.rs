@@ -1,0 +1,52 @@
+//! What steps and meow have in common with others (a pipe, a terminal, a reader), and what one of these does to it.
+
+use crate::space::Space;
+
+/// Writes a workflow of steps that run one after the other: each an id, a command and further keys.
+fn workflow(space: &Space, steps: &[(&str, &str, &str)]) {
+    let mut text = "formula = \"ci\"\n".to_owned();
+    for (at, (id, command, keys)) in steps.iter().enumerate() {
+        let needs = at.checked_sub(1).map(|before| format!("\"{}\"", steps[before].0)).unwrap_or_default();
+        text.push_str(&format!("\n[[steps]]\nid = \"{id}\"\nneeds = [{needs}]\nrun = '''{command}'''\n{keys}\n"));
+    }
+    space.write(".meow/workflows/ci.toml", &text);
+}
+
+/// Returns the log of a step's first attempt in the only execution.
+fn log(space: &Space, step: &str) -> Vec<u8> {
+    let logs = space.root().join(".git/meow/logs");
+    let mut folders = std::fs::read_dir(logs).expect("logs").flatten().filter(|entry| entry.path().is_dir());
+    std::fs::read(folders.next().expect("one").path().join(format!("{step}.1.log"))).unwrap_or_default()
+}
+
+#[test]
+fn a_step_that_wants_no_waiting_writes_takes_none_from_the_next_one() {
+    let space = Space::repository();
+    // `dd` leaves its output as it was told to open it, as a program does that is killed.
+    let steps = [
+        ("careless", "dd if=/dev/null oflag=nonblock status=none", ""),
+        ("writes", "head -c 3000000 /dev/zero", ""),
+        ("again", "head -c 3000000 /dev/zero | cat", ""),
+    ];
+    workflow(&space, &steps);
+    space.meow_ok(&["execute"]);
+    for step in ["writes", "again"] {
+        assert_eq!(log(&space, step).len(), 3_000_000, "{step}");
+    }
+}
+
+#[test]
+fn what_a_step_leaves_behind_writes_into_no_other_log() {
+    let space = Space::repository();
+    // More than the pipe holds, from out of the step's own group; in each of ten tries something would be left of it.
+    let loud = "setsid sh -c 'while :; do echo junk; done' & sleep 0.05; echo own";
+    let names: Vec<[String; 2]> = (0..10).map(|at| [format!("loud{at}"), format!("quiet{at}")]).collect();
+    let steps: Vec<(&str, &str, &str)> =
+        names.iter().flat_map(|[one, two]| [(one.as_str(), loud, ""), (two.as_str(), "echo own", "")]).collect();
+    workflow(&space, &steps);
+    space.meow_ok(&["execute", "--slots", "1"]);
+    for [loud, quiet] in &names {
+        assert!(String::from_utf8_lossy(&log(&space, loud)).contains("junk"), "it was loud");
+        assert_eq!(String::from_utf8_lossy(&log(&space, quiet)), "own\n");
+    }
+}
