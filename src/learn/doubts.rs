@@ -16,8 +16,8 @@ pub struct Inputs<'a> {
     pub tree: Digest,
     /// The machine class.
     pub machine: &'a str,
-    /// Hashes of the commands by step.
-    pub commands: BTreeMap<&'a str, Digest>,
+    /// By step the hash of its command, and what else it is given (see [`given`](crate::record::columns::given)).
+    pub commands: BTreeMap<&'a str, (Digest, Option<Digest>)>,
 }
 
 /// A step in doubt, and what is known of it.
@@ -66,12 +66,13 @@ pub fn doubts(history: &History, on: &Inputs<'_>) -> Vec<Doubt> {
     let machine = history.names.find(on.machine);
     let doubt = |(step, rows): (Name, Vec<usize>)| {
         let step = history.names.text(step);
-        let command = on.commands.get(step)?;
+        let (command, given) = on.commands.get(step)?;
         let same = |row: usize| {
             let place = attempts.execution[row] as usize;
             executions.tree[place] == Some(on.tree)
                 && executions.machine[place] == machine
                 && attempts.command[row] == Some(*command)
+                && attempts.given[row] == *given
         };
         let latest = &rows[rows.len().saturating_sub(KEPT)..];
         let failed = |row: &usize| attempts.outcome[*row] == Outcome::Failed;

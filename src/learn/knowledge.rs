@@ -100,7 +100,7 @@ pub struct Pattern {
 pub struct Flakiness {
     /// How sure it is.
     pub verdict: Verdict,
-    /// Inputs (tree, command and machine class) on which it both passed and failed.
+    /// Inputs (tree, command with its values, declared inputs and machine class) on which it both passed and failed.
     pub contradicted: u64,
     /// The odds that it fails on inputs on which it can pass; only where it is flaky.
     #[serde(skip_serializing_if = "Option::is_none")]

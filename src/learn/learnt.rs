@@ -13,7 +13,7 @@ use crate::scan::{History, Name};
 
 /// The form in which it is kept and the way in which it is learnt; raised with every change of either, so that what an
 /// older meow kept says nothing.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// What a history taught; what it says is the same whether it was kept on the way or learnt in one go.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -109,7 +109,8 @@ fn marks(history: &History, first: usize) -> [Mark; 2] {
                 &attempts.peak_memory_bytes,
             ];
             bytes.extend(numbers.into_iter().flat_map(|column| column[row].to_le_bytes()));
-            bytes.extend(attempts.command[row].as_ref().map_or(&[0; 12], Digest::bytes));
+            let given = [&attempts.command[row], &attempts.given[row]];
+            bytes.extend(given.into_iter().flat_map(|hash| hash.as_ref().map_or(&[0; 12], Digest::bytes)));
             bytes.extend(lists[attempts.needs[row] as usize].bytes());
         }
         // In pieces of which several are hashed at once.

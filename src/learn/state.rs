@@ -254,7 +254,8 @@ pub(crate) fn attempt_moment(history: &History, row: usize) -> Moment {
     (started.saturating_add(attempts.started_ms[row] as i64), id, attempts.attempt[row])
 }
 
-/// Returns what an attempt ran on: its tree (its execution alone where that is unknown), command and machine class.
+/// Returns what an attempt ran on: its tree (its execution alone where that is unknown), command, what it was given besides
+/// these, and machine class.
 pub(crate) fn inputs(history: &History, row: usize) -> Digest {
     let (attempts, executions) = (&history.attempts, &history.executions);
     let place = attempts.execution[row] as usize;
@@ -262,7 +263,7 @@ pub(crate) fn inputs(history: &History, row: usize) -> Digest {
         Some(tree) => tree.bytes().to_vec(),
         None => executions.id[place].bytes().to_vec(),
     };
-    bytes.extend(attempts.command[row].iter().flat_map(|command| *command.bytes()));
+    bytes.extend([attempts.command[row], attempts.given[row]].iter().flatten().flat_map(|hash| *hash.bytes()));
     bytes.extend(executions.machine[place].iter().flat_map(|machine| history.names.text(*machine).bytes()));
     Digest::of(&bytes)
 }

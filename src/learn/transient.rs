@@ -46,8 +46,8 @@ impl Again {
 }
 
 /// Returns the errors of each step of `workflow` that pay to be tried again. A step has to have failed with an error and to
-/// have been tried again within the hour, by a person or by its own `retry`, on the same tree with the same command on the
-/// same machine class.
+/// have been tried again within the hour, by a person or by its own `retry`, on the same tree with the same command, values
+/// and declared inputs on the same machine class.
 pub fn transient(history: &History, workflow: &str) -> BTreeMap<String, Vec<Transient>> {
     let Some(workflow) = history.names.find(workflow) else { return BTreeMap::new() };
     let attempts = &history.attempts;

@@ -7,6 +7,7 @@ use super::gain::{Estimate, estimate, rates};
 use super::words::{duration, percent};
 use super::{Change, Risk};
 use crate::learn::beta::{above, odds};
+use crate::learn::state::inputs;
 use crate::record::{Digest, Outcome};
 
 /// Trees on which a failure was repeated, at least.
@@ -44,19 +45,18 @@ fn repeats(case: &Case, rows: &[usize]) -> Repeats {
     let executions = &case.history.executions;
     let counted = |row: &&usize| attempts.outcome[**row] != Outcome::Cancelled;
     let mut repeats = Repeats::default();
-    let mut same: BTreeMap<(Digest, Digest, Option<&str>), Vec<usize>> = BTreeMap::new();
+    let mut same: BTreeMap<(Digest, Digest), Vec<usize>> = BTreeMap::new();
     let mut last: BTreeMap<usize, usize> = BTreeMap::new();
     for row in rows.iter().filter(counted).copied() {
         let execution = case.execution(row);
         last.insert(execution, row);
-        if let (Some(tree), Some(command)) = (executions.tree[execution], attempts.command[row]) {
-            let machine = executions.machine[execution].map(|machine| case.text(machine));
-            same.entry((tree, command, machine)).or_default().push(row);
+        if let (Some(tree), Some(_)) = (executions.tree[execution], attempts.command[row]) {
+            same.entry((tree, inputs(case.history, row))).or_default().push(row);
         }
     }
     let failed = |row: usize| attempts.outcome[row] == Outcome::Failed;
     repeats.ran = last.len() as u64;
-    for ((tree, _, _), rows) in same {
+    for ((tree, _), rows) in same {
         let repeated: Vec<_> = rows.windows(2).filter(|pair| failed(pair[0])).collect();
         // One trial a tree, its first: a tree that is broken fails as often as somebody tries.
         repeats.trials += u64::from(!repeated.is_empty());

@@ -217,6 +217,8 @@ table! {
         slot: Option<u32>,
         /// Command hashes.
         command: Option<Digest>,
+        /// What else each was given, see [`given`].
+        given: Option<Digest>,
         /// Fingerprints of errors.
         error: Option<Digest>,
         /// The steps each waited for: index into `needs_lists`.
@@ -284,6 +286,7 @@ impl Columns {
         to.predicted_p90_ms.push(attempt.predicted.map_or(f64::NAN, |predicted| predicted.p90_ms));
         to.slot.push(attempt.slot);
         to.command.push(attempt.command);
+        to.given.push(given(attempt.filled, attempt.inputs));
         to.error.push(attempt.error);
         to.metrics.push(attempt.metrics.iter().map(|(metric, value)| (names.intern(metric), *value)).collect());
     }
@@ -350,6 +353,16 @@ impl Lists {
         all.push(list.to_vec());
         self.0.insert(list.to_vec(), at);
         at
+    }
+}
+
+/// Returns what tells attempts at one command on one tree apart by what they were given: the values of variables and the
+/// environment ([`Attempt::filled`](super::Attempt::filled)) and the files that their step declares as inputs, which git may
+/// not track ([`Attempt::inputs`](super::Attempt::inputs)); `None` where there is neither.
+pub fn given(filled: Option<Digest>, inputs: Option<Digest>) -> Option<Digest> {
+    match (filled, inputs) {
+        (Some(filled), Some(inputs)) => Some(Digest::of(&[*filled.bytes(), *inputs.bytes()].concat())),
+        (one, other) => one.or(other),
     }
 }
 

@@ -8,22 +8,12 @@ use jiff::Timestamp;
 
 use super::columns::{natural, outcome};
 use crate::error::{Error, Result};
-use crate::record::columns::{Lists, place};
+use crate::record::columns::{Lists, given, place};
 use crate::record::{Columns, Digest, ExecutionId, Outcome};
 
 /// The known columns that learning does not read.
-pub(super) const NOT_TAKEN: [&str; 10] = [
-    "variables",
-    "tracked",
-    "resumes",
-    "exit_code",
-    "read_bytes",
-    "written_bytes",
-    "filled",
-    "undone",
-    "inputs",
-    "predicted_failure",
-];
+pub(super) const NOT_TAKEN: [&str; 8] =
+    ["variables", "tracked", "resumes", "exit_code", "read_bytes", "written_bytes", "undone", "predicted_failure"];
 
 /// What was taken so far.
 #[derive(Debug, Default)]
@@ -61,6 +51,8 @@ impl Taking {
         to.predicted_p90_ms.extend(of("predicted_p90_ms").real(rows()));
         to.slot.extend(of("slot").small(rows()));
         to.command.extend(of("command").digests(rows()));
+        let (filled, inputs) = (of("filled").digests(rows()), of("inputs").digests(rows()));
+        to.given.extend(filled.zip(inputs).map(|(filled, inputs)| given(filled, inputs)));
         to.error.extend(of("error").digests(rows()));
         self.needs(of("needs").0);
         self.metrics(of("metrics").0, batch.num_rows());

@@ -133,6 +133,36 @@ fn failures_that_trees_decide_are_not_flaky_and_those_by_chance_are() {
 }
 
 #[test]
+fn what_values_or_ignored_inputs_decide_is_not_flaky() {
+    let space = Space::repository();
+    space.write(".gitignore", "/data\n");
+    space.write(
+        ".meow/workflows/ci.toml",
+        "formula = \"ci\"\n[vars]\ntarget = { default = \"x\" }\n\
+         [[steps]]\nid = \"valued\"\nrun = \"test {{target}} = x\"\n\
+         [[steps]]\nid = \"reads\"\nrun = \"grep good data\"\ninputs = [\"data\"]\n\
+         [[steps]]\nid = \"chance\"\nrun = \"echo {{target}} >> .git/count; test $(wc -l < .git/count) -ne 4\"\n",
+    );
+    for data in ["good", "bad", "good"] {
+        space.write("data", data);
+        space.meow(&["execute", "--keep-going"]);
+        space.meow(&["execute", "--keep-going", "--var", "target=y"]);
+    }
+    let analysis: serde_json::Value = serde_json::from_str(&space.meow_ok(&["analyze", "--json"])).expect("JSON");
+    let steps = analysis["workflows"]["ci"]["steps"].as_array().expect("steps");
+    for step in steps.iter().filter(|step| step["machine"].is_null()) {
+        let is_flaky = step["flakiness"]["verdict"] == "flaky";
+        assert_eq!(is_flaky, step["step"] == "chance", "{step}");
+        assert!(step["failed"].as_u64() > Some(0), "{step}");
+    }
+    // The variable's value makes other inputs of it: only there is it in doubt whether it is broken.
+    let said = space.meow_ok(&["execute", "--rerun-suspects", "9", "--var", "target=y"]);
+    assert!(said.contains("valued is broken on these inputs"), "{said}");
+    let said = space.meow_ok(&["execute", "--rerun-suspects", "9"]);
+    assert!(!said.contains("valued"), "{said}");
+}
+
+#[test]
 fn cancelled_and_failed_attempts_teach_no_duration() {
     let mut records = history(&chain(60, 0.1, 0.0, 0.0), &mut Draw::new(2));
     let before = step(&knowledge(&records), "test", None).duration_ms;

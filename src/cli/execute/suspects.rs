@@ -1,15 +1,16 @@
 //! `meow execute --rerun-suspects N`: reruns of steps that failed on these sources, where they teach most.
 
-use crate::cli::Context;
 use crate::cli::project::Project;
+use crate::cli::{Context, identity};
 use crate::error::{Error, Result};
 use crate::execute::ExecutionOutcome;
 use crate::learn::doubts::{Doubt, Inputs, doubts};
 use crate::record::Digest;
+use crate::record::columns::given;
 use crate::redact::inert;
 use crate::report::format::count;
 use crate::scan;
-use crate::workflow::{StepId, Workflow};
+use crate::workflow::{Step, StepId, Workflow};
 
 /// Reruns suspects, at most `most` times in all, and prints what that settled.
 ///
@@ -28,10 +29,12 @@ pub(super) fn rerun(
             .hint("`git init`, then execute the workflow")
     })?;
     let tree = repository.state()?.tree.and_then(|tree| Digest::truncated(tree.bytes()));
-    let command = |step: &crate::workflow::Step| {
-        step.template.as_ref().or(step.run.as_ref()).map(|text| Digest::of(text.as_bytes()))
-    };
-    let commands = workflow.steps.iter().filter_map(|step| Some((step.id.as_str(), command(step)?))).collect();
+    let command = |step: &Step| step.template.as_ref().or(step.run.as_ref()).map(|text| Digest::of(text.as_bytes()));
+    let (filled, inputs) = (identity::filled(context), identity::inputs(project, context));
+    let inputs = |step: &Step| inputs.as_ref().filter(|_| !step.inputs.is_empty())?(step).map(Digest::from_bytes);
+    let given = |step: &Step| given(filled(step), inputs(step));
+    let commands = workflow.steps.iter().filter_map(|step| Some((step.id.as_str(), (command(step)?, given(step)))));
+    let commands = commands.collect();
     let mut suspects = match tree {
         Some(tree) => {
             let on = Inputs { workflow: &workflow.name, tree, machine, commands };
