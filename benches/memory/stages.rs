@@ -23,7 +23,7 @@ pub fn print(top: &Path) -> Outcome<()> {
     stage("read");
     let advice = recommend::recommend_from(&history);
     stage("recommend");
-    let page = report::text(&report::losses(&history, &advice).document());
+    let page = report::text(&report::losses(&history, &advice).document(), report::PLAIN);
     stage("page");
     println!(
         "{} rows, {} bytes of page, {}",

@@ -80,7 +80,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if args.json {
         context.terminal.result(&report::json(&page))?;
     } else if !args.validate {
-        context.terminal.result(&report::text(&document(&page)))?;
+        context.terminal.result(&report::text(&document(&page), context.terminal.width))?;
         for wrong in wrong {
             context.terminal.warn(wrong);
         }

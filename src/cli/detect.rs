@@ -63,7 +63,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let series = numbers(&text, &origin)?;
     let changes = changes(&series);
     if args.format == Form::Text {
-        context.terminal.result(&report::text(&report::changes::document(series.len(), &changes)))?;
+        context
+            .terminal
+            .result(&report::text(&report::changes::document(series.len(), &changes), context.terminal.width))?;
     } else {
         let change_points = changes.iter().map(|change| change.at).collect();
         let detection = Detection { schema_version: 1, n: series.len(), change_points, changes };

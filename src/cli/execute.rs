@@ -234,15 +234,17 @@ fn perform(
     let listeners = Listeners { keep: &mut keep, show: &mut show };
     let outcome = execute(plan, &options, &context.settings.clock, &stop, listeners);
     progress.end();
-    if let Some(recording) = recording {
-        recording.end(context);
-    }
+    let recorded = recording.map(|recording| recording.end(context)).is_some();
     if let Some(repository) = repository {
         tidy::logs(repository, id, context);
         // So that no commit waits for it; what cannot be freed now is freed another time.
         let _ = seal::free(repository);
     }
     run.show(&summary, &logs, &redactor);
+    // Variables would have to be typed again.
+    if recorded && terminal.draws() && !args.json && args.events.is_none() && args.variables.is_empty() {
+        summary.next(args.workflow.as_deref(), resume.is_some()).inspect(|next| terminal.say(next));
+    }
     if outcome == ExecutionOutcome::Passed && temporary {
         // What stays in the temporary folder is what a person may have to look into.
         let _ = std::fs::remove_dir_all(&logs);

@@ -38,7 +38,8 @@ impl Asked {
         context: &Context,
     ) -> Option<Self> {
         let build = build(&context.settings.program)?;
-        let text = format!("{} {} {build} {:?} {rest:?}", learn::FORMAT, env!("CARGO_PKG_VERSION"), mark?);
+        let width = context.terminal.width;
+        let text = format!("{} {} {build} {width} {:?} {rest:?}", learn::FORMAT, env!("CARGO_PKG_VERSION"), mark?);
         let file = folder?.join(store::cache::FOLDER).join("pages").join(format!("{name}.json"));
         Some(Self { file, key: Digest::of(text.as_bytes()) })
     }

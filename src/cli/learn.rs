@@ -81,7 +81,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         (knowledge, written)
     } else if args.paths.is_empty() {
         return Err(Error::request(format!("{} is in no git repository", context.settings.directory.display()))
-            .hint("name the repositories to learn from, or change into one"));
+            .hint("change into a repository, or name those to learn from"));
     } else {
         (learn::learn(State::default(), &history(&args.paths, context)?).1, Vec::new())
     };
@@ -94,7 +94,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         }))?;
     } else {
         let page = report::analysis(knowledge, None).document();
-        context.terminal.result(&report::text(&with_decisions(page, &applied)))?;
+        context.terminal.result(&report::text(&with_decisions(page, &applied), context.terminal.width))?;
         if let [first, rest @ ..] = written.as_slice() {
             let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
             context.terminal.say(&format!("wrote .meow/{first}{more}; `meow recommendations` says what to change"));

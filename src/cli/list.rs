@@ -86,7 +86,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     } else if page.workflows.is_empty() {
         context.terminal.say("no workflows yet; `meow init` writes a first one");
     } else {
-        context.terminal.result(&report::text(&document(&page.workflows)))?;
+        context.terminal.result(&report::text(&document(&page.workflows), context.terminal.width))?;
     }
     Ok(0)
 }

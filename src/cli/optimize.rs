@@ -171,7 +171,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if args.write {
         page.written = decide::write(&project, &found.path, &changes, context)?;
     }
-    context.terminal.result(&if args.json { report::json(&page) } else { report::text(&page.document()) })?;
+    context.terminal.result(&if args.json {
+        report::json(&page)
+    } else {
+        report::text(&page.document(), context.terminal.width)
+    })?;
     Ok(0)
 }
 

@@ -48,7 +48,7 @@ impl Delivery {
     /// The file or the output cannot be written.
     pub fn put(&self, page: &impl Serialize, document: &Document, context: &Context) -> Result<()> {
         let format = if self.json { Format::Json } else { self.format };
-        deliver(&form(page, document, format), self.output.as_deref(), context)
+        deliver(&form(page, document, format, context), self.output.as_deref(), context)
     }
 }
 
@@ -57,13 +57,13 @@ impl Delivery {
 /// # Errors
 /// The output cannot be written.
 pub fn show(page: &impl Serialize, document: &Document, format: Format, context: &Context) -> Result<()> {
-    deliver(&form(page, document, format), None, context)
+    deliver(&form(page, document, format, context), None, context)
 }
 
 /// Returns a page in the form that was asked for.
-pub fn form(page: &impl Serialize, document: &Document, format: Format) -> String {
+pub fn form(page: &impl Serialize, document: &Document, format: Format, context: &Context) -> String {
     match format {
-        Format::Text => report::text(document),
+        Format::Text => report::text(document, context.terminal.width),
         Format::Markdown => report::markdown(document),
         Format::Html => report::html(document),
         Format::Json => report::json(page),

@@ -196,7 +196,7 @@ fn show_list(found: &Found, list: &List, context: &Context) -> Result<u8> {
     context.terminal.result(&if list.json {
         report::json(&Page { schema_version: 1, recommendations: entries, decisions: decided })
     } else {
-        report::text(&document(&entries, found.advice.len(), decided.as_deref()))
+        report::text(&document(&entries, found.advice.len(), decided.as_deref()), context.terminal.width)
     })?;
     Ok(0)
 }
@@ -207,7 +207,7 @@ fn show_one(found: &Found, id: &str, json: bool, context: &Context) -> Result<u8
     context.terminal.result(&if json {
         report::json(&Page { schema_version: 1, recommendations: vec![entry], decisions: None })
     } else {
-        report::text(&page(&entry))
+        report::text(&page(&entry), context.terminal.width)
     })?;
     Ok(0)
 }

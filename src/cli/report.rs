@@ -151,10 +151,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         let review = report::review(&source, comparison);
         if format == Format::Html { report::html::review(&review) } else { report::json(&review) }
     } else if let Some(comparison) = &comparison {
-        page::form(comparison, &gated(comparison), format)
+        page::form(comparison, &gated(comparison), format, context)
     } else {
         let losses = report::losses(&history, &advice);
-        page::form(&losses, &losses.document(), format)
+        page::form(&losses, &losses.document(), format, context)
     };
     page::deliver(&shown, args.output.as_deref(), context)?;
     if let Some(asked) = asked.filter(|_| history::is_whole(&history)) {

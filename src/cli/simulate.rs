@@ -147,7 +147,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let plan = plan(&workflow, &hints, &limits)?;
     let given = args.durations.as_ref().map(|file| durations(&plan, file, context)).transpose()?;
     let page = page(args, plan, given.as_deref())?;
-    context.terminal.result(&if args.json { report::json(&page) } else { report::text(&page.document()) })?;
+    context.terminal.result(&if args.json {
+        report::json(&page)
+    } else {
+        report::text(&page.document(), context.terminal.width)
+    })?;
     Ok(0)
 }
 
@@ -266,8 +270,8 @@ impl Page {
             notes.push(vec![words(format!("The {more} larger numbers of slots bring the same."))]);
         }
         if let Some(knee) = self.knee {
-            let slots = format::count(u64::from(knee), "slot");
-            notes.push(vec![words(format!("{slots} come within 5 % of the shortest makespan; more hardly pay."))]);
+            let come = if knee == 1 { "1 slot comes".to_owned() } else { format!("{knee} slots come") };
+            notes.push(vec![words(format!("{come} within 5 % of the shortest makespan; more hardly pay."))]);
         }
         if let Some(target) = &self.target {
             let time = format::duration(target.p90_ms);

@@ -78,7 +78,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     }
     let history = history::read(looked, context);
     let status = report::status(&history, running, interrupted, waiting);
-    let page = page::form(&status, &status.document(), format);
+    let page = page::form(&status, &status.document(), format, context);
     page::deliver(&page, None, context)?;
     if let Some(asked) = asked.filter(|_| history::is_whole(&history)) {
         asked.keep(&page, i64::MAX, context);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::redact::inert;
+use crate::report;
 
 /// Prints results and talk.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Terminal {
     pub color_out: bool,
     /// Whether a person watches stderr.
     pub watched: bool,
+    /// How many characters wide the tables of results may be.
+    pub width: usize,
 }
 
 impl Terminal {
@@ -29,12 +32,13 @@ impl Terminal {
             color_err: settings.color_err,
             color_out: settings.color_out,
             watched: settings.watched,
+            width: columns(),
         }
     }
 
     /// Returns a printer without colour, for what goes wrong before there are settings.
     pub fn plain() -> Self {
-        Self { quiet: false, verbose: false, color_err: false, color_out: false, watched: false }
+        Self { quiet: false, verbose: false, color_err: false, color_out: false, watched: false, width: report::PLAIN }
     }
 
     /// Writes a result to stdout, with a line end.
@@ -118,6 +122,12 @@ impl Terminal {
     fn line(&self, line: &str) {
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
+}
+
+/// Returns the width of the terminal that results go to: one that is very wide is not filled, one that is not there is plain.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0);
+    size.map_or(report::PLAIN, |size| usize::from(size.ws_col).clamp(40, 160))
 }
 
 /// Prints the version as clap prints it.

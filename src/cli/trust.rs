@@ -107,7 +107,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         standing = Standing::of(&project, settings)?;
     }
     let page = page(&standing, context);
-    context.terminal.result(&if args.json { report::json(&page) } else { text(&page) })?;
+    context.terminal.result(&if args.json { report::json(&page) } else { text(&page, context.terminal.width) })?;
     Ok(0)
 }
 
@@ -155,8 +155,8 @@ fn difference(before: &Content, now: &Content, how: Difference, path: &str) -> O
     (!lines.is_empty()).then_some(lines)
 }
 
-fn text(page: &Page) -> String {
-    let since = page.trusted_at.map_or_else(String::new, |at| format!(" since {at}"));
+fn text(page: &Page, width: usize) -> String {
+    let since = page.trusted_at.map_or_else(String::new, |at| format!(" since {}", report::moment(at)));
     let state = match page.state {
         State::Trusted => format!("trusted{since}"),
         State::Changed => format!("changed; the latest content is trusted{since}"),
@@ -177,7 +177,7 @@ fn text(page: &Page) -> String {
     } else {
         document = document.with(Block::Table(table));
     }
-    let mut text = report::text(&document);
+    let mut text = report::text(&document, width);
     for row in &page.files {
         text.extend(row.diff.as_deref().map(|diff| inert::lines(diff) + "\n"));
         if row.diff.is_none() && matches!(row.state, Difference::Changed) {
@@ -196,7 +196,11 @@ fn list(context: &Context) -> Result<()> {
     let mut table = Table::new(&["repository", "trusted", ">files"]);
     for one in &trusted {
         let files = one.content().files().count();
-        table.row([name(one.repository.display().to_string()), words(one.since.to_string()), words(files.to_string())]);
+        table.row([
+            name(one.repository.display().to_string()),
+            words(report::moment(one.since)),
+            words(files.to_string()),
+        ]);
     }
-    context.terminal.result(&report::text(&Document::default().with(Block::Table(table))))
+    context.terminal.result(&report::text(&Document::default().with(Block::Table(table)), context.terminal.width))
 }

@@ -35,9 +35,9 @@ pub use markdown::{LIMIT, MARKER, markdown, markdown_within};
 pub use review::{Review, review};
 pub use series::Accepted;
 pub use sides::{Found, Landmarks, Side, Sources, by_source, by_week, next_side_ms};
-pub use text::text;
+pub use text::{PLAIN, text};
 pub use trace::trace;
-pub use words::{Extent, far_outside};
+pub use words::{Extent, far_outside, moment};
 
 pub use crate::recommend::words as format;
 use serde::Serialize;

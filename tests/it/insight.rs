@@ -443,7 +443,10 @@ fn what_is_not_shown_is_counted() {
     let history = History::from_records("project", &records);
     let found = insights(&history, &trends(&history), &none());
     let page = report::insights(&found, history.executions.len(), Some("changed"), None);
-    let (top, all) = (report::text(&page.document(Extent::Top)), report::text(&page.document(Extent::All)));
+    let (top, all) = (
+        report::text(&page.document(Extent::Top), report::PLAIN),
+        report::text(&page.document(Extent::All), report::PLAIN),
+    );
     let told = |text: &str| text.matches(" changed: ").count();
     let every: usize = page.insights.iter().map(|one| 1 + one.with.len()).sum();
     assert!(page.insights.len() > 5, "{top}");

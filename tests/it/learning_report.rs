@@ -46,7 +46,7 @@ fn causes_add_up_and_forms_agree() {
         assert!((sum - end(all)).abs() < 1e-6 * sum, "{sum} {all:?}");
     }
     let document = page.document();
-    let forms = [report::text(&document), report::markdown(&document), report::html(&document)];
+    let forms = [report::text(&document, report::PLAIN), report::markdown(&document), report::html(&document)];
     for form in &forms {
         for cause in &page.lost {
             let shown = form.contains(&duration(cause.mean_ms)) && form.contains(&duration(cause.high_ms));

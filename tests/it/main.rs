@@ -68,6 +68,7 @@ mod sharing;
 mod simulate;
 mod space;
 mod store;
+mod terminal;
 mod touched;
 mod trace;
 mod transient;

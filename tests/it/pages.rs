@@ -123,14 +123,17 @@ fn advice(title: &str, workflow: &str) -> Advice {
 fn pages_read_well() {
     let changed = page(10, 1.5, &[advice("Stop `test` after 2 min", "ci")]);
     golden("tests/pages/branch.md", &report::markdown(&changed.document()));
-    golden("tests/pages/branch.txt", &report::text(&changed.document()));
+    golden("tests/pages/branch.txt", &report::text(&changed.document(), report::PLAIN));
     golden("tests/pages/branch.json", &report::json(&changed));
     let few = page(2, 1.5, &[]);
     golden("tests/pages/few-runs.md", &report::markdown(&few.document()));
     let (history, _) = branch(4, 1.0);
-    golden("tests/pages/log.txt", &report::text(&report::log(&history, 6, None).document()));
+    golden("tests/pages/log.txt", &report::text(&report::log(&history, 6, None).document(), report::PLAIN));
     let newest = history.executions.len() - 1;
-    golden("tests/pages/execution.txt", &report::text(&report::single(&history, newest, None).document()));
+    golden(
+        "tests/pages/execution.txt",
+        &report::text(&report::single(&history, newest, None).document(), report::PLAIN),
+    );
 }
 
 #[test]
@@ -158,7 +161,7 @@ fn losses_are_ranked_over_repositories() {
     assert!((test.lost.retried_ms * page.weeks - 4.0 * 60_000.0).abs() < 1e-6, "{test:?}");
     assert!((test.lost.waiting_ms * page.weeks - 4.0 * 100.0).abs() < 1e-6, "{test:?}");
     golden("tests/pages/losses.md", &report::markdown(&page.document()));
-    golden("tests/pages/losses.txt", &report::text(&page.document()));
+    golden("tests/pages/losses.txt", &report::text(&page.document(), report::PLAIN));
 }
 
 #[test]
@@ -277,7 +280,7 @@ fn strangers_names_stay_names() {
         report::single(&history, 0, Some(HOSTILE[4].to_owned())).document(),
     ];
     for document in &documents {
-        let text = report::text(document);
+        let text = report::text(document, report::PLAIN);
         assert!(!text.chars().any(|letter| letter.is_control() && letter != '\n'), "{text:?}");
         assert!(!text.contains(['\u{202e}', '\u{200b}', '\u{e0041}']), "{text:?}");
         assert!(!text.lines().any(|line| line.starts_with("# heading")), "{text}");

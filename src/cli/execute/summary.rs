@@ -10,7 +10,7 @@ use super::shown;
 use crate::cli::redaction::Lazy;
 use crate::execute::{BUG, Ending, Event, ExecutionOutcome, Resource, log};
 use crate::learn::insight::{Anomaly, What, anomalies};
-use crate::plan::{Plan, Run, StepIndex, Timeline};
+use crate::plan::{Plan, Run, Skip, StepIndex, Timeline};
 use crate::record::ExecutionId;
 use crate::redact::tail::last_lines;
 use crate::report::far_outside;
@@ -73,6 +73,20 @@ impl<'a> Summary<'a> {
             _ => None,
         });
         failed.filter(|&code| code != 0)
+    }
+
+    /// Returns how to go on with it, where that spares a step: `workflow` is what was typed, and `resumed` whether it went on
+    /// with another itself.
+    pub(super) fn next(&self, workflow: Option<&str>, resumed: bool) -> Option<String> {
+        let selected = self.plan.steps.iter().any(|step| step.skip == Some(Skip::NotSelected));
+        let spares = resumed || self.last.values().any(|(_, _, ending)| ending.passed());
+        let passed = self.end.is_none_or(|(outcome, _)| outcome == ExecutionOutcome::Passed);
+        if passed || !spares || (selected && !resumed) {
+            return None;
+        }
+        let workflow = workflow.map_or_else(String::new, |typed| format!(" {}", name(typed)));
+        let id: String = self.id.to_string().chars().take(8).collect();
+        Some(format!("next: meow execute{workflow} --resume {id} runs what has not passed"))
     }
 
     /// Returns the summary as text; the output of failed steps is read from `logs`, and cleaned.

@@ -83,7 +83,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<u8> {
         logs_bytes: context.settings.logs_kept.bytes,
         skipped,
     };
-    context.terminal.result(&if args.json { report::json(&size) } else { report::text(&size.document()) })?;
+    context.terminal.result(&if args.json {
+        report::json(&size)
+    } else {
+        report::text(&size.document(), context.terminal.width)
+    })?;
     Ok(0)
 }
 

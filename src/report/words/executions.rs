@@ -101,7 +101,7 @@ fn far(far: &Far) -> Line {
 }
 
 fn table(lines: &[ExecutionLine]) -> Table {
-    let mut table = Table::new(&["when", "workflow", "outcome", ">duration", "failed", "commit", "id"]);
+    let mut table = Table::new(&["id", "when", "workflow", "outcome", ">duration", "commit", "failed"]);
     for line in lines {
         let commit = line.commit.map_or_else(String::new, |commit| short(&commit.to_string()));
         let dirty = if line.dirty == Some(true) { "+" } else { "" };
@@ -116,13 +116,13 @@ fn table(lines: &[ExecutionLine]) -> Table {
             failed.push(words(format!(" and {} more", line.failed.len() - 3)));
         }
         table.rows.push(vec![
+            vec![words(short(&line.id))],
             vec![words(moment(line.started_at))],
             vec![name(&line.workflow)],
             vec![outcome(line.outcome)],
             vec![words(line.duration_ms.map_or_else(|| "–".to_owned(), format::duration))],
-            failed,
             vec![words(format!("{commit}{dirty}"))],
-            vec![words(short(&line.id))],
+            failed,
         ]);
     }
     table
@@ -172,6 +172,6 @@ fn short(id: &str) -> String {
 }
 
 /// Returns a moment to the minute, in universal time.
-fn moment(at: Timestamp) -> String {
+pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%MZ").to_string()
 }

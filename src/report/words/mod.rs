@@ -11,6 +11,7 @@ mod losses;
 use super::document::{Block, Line, Table, name, words};
 use super::losses::{Open, Skipped};
 
+pub use executions::moment;
 pub use insights::{Extent, far_outside};
 pub(super) use insights::{sentence, sure};
 

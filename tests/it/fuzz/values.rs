@@ -97,12 +97,12 @@ pub fn survive(bytes: &[u8]) -> bool {
     let page = crate::review::page(&history, Some(history.executions.len() / 2));
     let compared = page.comparison.as_ref().map(report::Comparison::document);
     if let Some(document) = &compared {
-        let _ = (report::text(document), report::markdown(document), report::html(document));
+        let _ = (report::text(document, report::PLAIN), report::markdown(document), report::html(document));
     }
     let _ = (report::json(&page), report::html::review(&page));
     for place in 0..history.executions.len().min(3) {
         let _ = (report::json(&report::trace(&history, place)), report::single(&history, place, None).document());
     }
     let document = report::log(&history, 1_000, None).document();
-    !report::text(&document).is_empty() && !report::markdown(&document).is_empty()
+    !report::text(&document, report::PLAIN).is_empty() && !report::markdown(&document).is_empty()
 }
