@@ -26,7 +26,7 @@ pub fn look(paths: &[PathBuf], context: &Context) -> Result<Looked> {
     if paths.is_empty() {
         let repository = context.project()?.repository.ok_or_else(|| {
             Error::request(format!("{} is in no git repository", context.settings.directory.display()))
-                .hint("name the repositories to read, or change into one")
+                .hint("change into a repository, or make one with `git init`; commands that take paths read those")
         })?;
         Ok(Looked::at(&repository))
     } else {

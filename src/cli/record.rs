@@ -61,7 +61,7 @@ impl From<Ended> for Outcome {
 }
 
 fn duration(text: &str) -> std::result::Result<f64, String> {
-    let duration: SignedDuration = text.parse().map_err(|error| format!("{error}"))?;
+    let duration: SignedDuration = text.parse().map_err(|_| "a time such as 12s, 1m30s or 250ms is expected")?;
     if duration.is_negative() { Err("it is negative".to_owned()) } else { Ok(duration.as_secs_f64() * 1e3) }
 }
 

@@ -217,7 +217,7 @@ impl Repository {
             Error::request(format!("`{}` names no commit here", name.escape_debug()))
                 .hint("`git branch --all` lists the branches")
         };
-        let id = self.inner.rev_parse_single(name).map_err(|error| unknown().cause(error))?;
+        let id = self.inner.rev_parse_single(name).map_err(|_| unknown())?;
         let commit = id.object().and_then(gix::Object::peel_to_commit).map_err(|error| unknown().cause(error))?;
         Ok(Oid(commit.id))
     }

@@ -33,7 +33,7 @@ use crate::record::{Columns, Digest, Record};
 /// 1: the first that is kept for ever (meow 0.1.0).
 /// 0: what was written before; the same columns, and read as long as that costs nothing.
 ///
-/// A newer one takes a row here, a folder in `tests/museum`, and the first meow that reads it in [`WRITTEN_BY`].
+/// A newer one takes a row here, a folder in `tests/museum`, and the first meow that reads it in `WRITTEN_BY`.
 ///
 /// The pages were chosen by measurement (`cargo bench --bench memory -- encodings`: 2,000 executions of up to 10 steps, names
 /// and durations of real ones, every column filled; bytes per execution in the pack after gc, with 1, 10 and 100

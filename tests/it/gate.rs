@@ -89,7 +89,9 @@ pub fn failing() -> Space {
 fn the_exit_code_says_what_the_gate_says() {
     let space = two_weeks(1.0, "passed");
     let page = space.meow_ok(&["report", "--gate"]);
-    assert!(page.contains("Gate: passed"), "{page}");
+    assert!(page.contains("Gate: passed") && page.contains("2 of 2 durations judged\n"), "{page}");
+    let page = Space::repository().meow_ok(&["report", "--gate"]);
+    assert!(page.contains("0 of 0 durations judged\n"), "{page}");
     let said = space.meow(&["report", "--gate", "--threshold", "-3"]);
     assert_eq!(said.code, 2, "{}", said.err);
     let said = two_weeks(2.0, "passed").meow(&["report", "--gate", "--json"]);

@@ -117,6 +117,8 @@ fn prune_takes_old_segments_in_one_commit() {
     let said = space.meow(&["store", "prune", "--before", "2026-01-01"]);
     assert!(said.code == 2 && said.err.contains("is not committed"), "{said:?}");
     fs::remove_file(space.root().join(".meow/records/month=2025-11/other.parquet")).expect("removed");
+    let said = space.meow(&["store", "prune", "--before", "tomorrow"]);
+    assert!(said.code == 2 && said.err.contains("a date such as 2026-01-01 is expected"), "{}", said.err);
     assert!(space.meow(&["store", "prune", "--before", "2025-01-01"]).err.contains("nothing to prune"));
     assert!(space.meow_ok(&["store", "prune", "--before", "2026-01-01", "--dry-run"]).contains("would be: 1 segment"));
     space.write("README", "staged\n");

@@ -80,5 +80,7 @@ fn record_keeps_what_something_else_measured() {
     for wrong in [&["--metric", "x"][..], &["--metric", "x=nan"], &["--duration", "soon"], &["--", "true"]] {
         assert_eq!(space.meow(&[line.as_slice(), wrong].concat()).code, 2, "{wrong:?}");
     }
+    let soon = ["record", "--name", "x", "--outcome", "passed", "--duration", "soon"];
+    assert!(space.meow(&soon).err.contains("a time such as 12s, 1m30s or 250ms is expected"));
     assert_eq!(space.meow(&["record"]).code, 2);
 }

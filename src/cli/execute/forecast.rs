@@ -60,9 +60,9 @@ pub(super) fn text(plan: &Plan) -> String {
     }
     if let Some(odds) = plan.order_odds.filter(|_| plan.policy == Policy::Fifo) {
         text.push_str(&format!(
-            "\nfirst come, first served: of two attempts, predictions told the longer one in {} of {} pairs\n",
+            "\nfirst come, first served: of two attempts, predictions told the longer one in {} of {}\n",
             percent(odds.mean),
-            odds.n
+            count(odds.n, "pair")
         ));
     }
     if !plan.critical_path.is_empty() {

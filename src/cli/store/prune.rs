@@ -21,11 +21,15 @@ use crate::store::{self, segment};
 #[command(after_help = "Example:\n  meow store prune --before 2026-01-01 --dry-run")]
 pub(super) struct Args {
     /// The first day that stays, in universal time
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     before: Date,
     /// Say what would go, change nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+fn day(text: &str) -> std::result::Result<Date, &'static str> {
+    text.parse().map_err(|_| "a date such as 2026-01-01 is expected")
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<u8> {

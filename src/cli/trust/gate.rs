@@ -23,7 +23,7 @@ impl Standing {
     /// Returns how a project stands.
     ///
     /// # Errors
-    /// What can cause execution cannot be trusted as it lies there (see [`content()`]), or the user's folder for state cannot
+    /// What can cause execution cannot be trusted as it lies there (see `content`), or the user's folder for state cannot
     /// be read.
     pub fn of(project: &Project, settings: &Settings) -> Result<Self> {
         let place = place(project)?;

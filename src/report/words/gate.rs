@@ -9,11 +9,14 @@ impl Gate {
     #[must_use]
     pub fn document(&self, page: Document) -> Document {
         let verdict = if self.passed { "Gate: passed" } else { "Gate: failed" };
-        let mut lead = format!(
-            "{} of {} judged",
-            format::count(self.series.len() as u64, "series"),
-            self.series.len() + self.unjudged
-        );
+        let (judged, unjudged) = (self.series.len(), self.unjudged);
+        let mut lead = format!("{judged} of {} judged", format::count((judged + unjudged) as u64, "duration"));
+        if unjudged > 0 {
+            lead.push_str(&format!(
+                "; five runs on both sides of one machine class judge {}",
+                if judged == 0 { "one" } else { "the others" }
+            ));
+        }
         if !self.failing.is_empty() {
             lead.push_str("; failing more than on the base: ");
         }

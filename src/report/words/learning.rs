@@ -41,6 +41,9 @@ impl LearningReport {
                 .with(Block::Paragraph(vec![words(self.weekdays())]))
                 .with(Block::Paragraph(vec![words(self.hours())]));
         }
+        if self.health.iter().all(|health| health.executions == 0) {
+            return page;
+        }
         let weights: Vec<String> = WEIGHTS.iter().map(|(part, weight)| format!("{part} {weight:.0}")).collect();
         page.with(Block::Title(vec![words("Health")])).with(Block::Table(self.health())).with(Block::Note(vec![words(
             format!(

@@ -21,7 +21,7 @@ pub(super) fn section(page: &Review) -> String {
     let left =
         left_out(&at.key("left_out").key("recommendations"), page.left_out.recommendations, "more recommendations");
     format!(
-        "<div class=\"scroll\" role=\"region\" aria-label=\"Open recommendations\" tabindex=\"0\">\n<table>\n<caption>Sure: the probability that there is one</caption>\n<thead><tr><th scope=\"col\">what</th><th scope=\"col\">workflow</th>\
+        "<div class=\"scroll\" role=\"region\" aria-label=\"Open recommendations\" tabindex=\"0\">\n<table>\n<caption>Sure: the probability that it gains</caption>\n<thead><tr><th scope=\"col\">what</th><th scope=\"col\">workflow</th>\
          <th scope=\"col\" class=\"n\">gain a week<span class=\"range\">90 % interval</span></th><th scope=\"col\" class=\"n\">sure</th><th scope=\"col\" class=\"n\">n</th><th scope=\"col\">id</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n{left}\
          <p class=\"note\"><bdi class=\"name\">meow recommendations show ID</bdi> says why, <bdi class=\"name\">apply ID</bdi> makes the change.</p>\n"
     )
@@ -37,7 +37,7 @@ fn row(one: &Open, at: &At) -> String {
     };
     let short: String = one.id.chars().take(8).collect();
     format!(
-        "<tr><th scope=\"row\" class=\"said\" {}>{}</th><td class=\"t\">{}</td><td class=\"n\">{} <span class=\"range\">{} – {}</span></td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>\n",
+        "<tr><th scope=\"row\" class=\"said\" {}>{}</th><td class=\"t\">{}</td><td class=\"n\">{} <span class=\"range\">{} – {}</span></td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"shown\">{}</td></tr>\n",
         at.key("title").attribute(),
         blocks::line(&words::quoting(&one.title)),
         escape::name(&one.workflow),

@@ -47,7 +47,7 @@ pub(super) fn figure(past: &Past, at: &At) -> String {
         String::new()
     };
     format!(
-        "<figure>\n<svg class=\"past\" role=\"img\" aria-label=\"Wall time of each execution, oldest first; the table below holds the latest in numbers.\" height=\"{}\">{}{}{}{}</svg>\n\
+        "<figure>\n<svg class=\"past\" role=\"img\" aria-label=\"Wall time of each execution, oldest first; the table below holds the latest in numbers.\" height=\"{}\">{}{}{}{}{}</svg>\n\
          <p class=\"ends\"><span>{from}</span><span>{to}</span></p>\n\
          <figcaption>{}{failed}{band}{marks}<br>Executions in their order{machine}.{beyond}</figcaption>\n</figure>\n{older}{elsewhere}{}",
         short(ABOVE + HEIGHT + 4.0),
@@ -55,6 +55,7 @@ pub(super) fn figure(past: &Past, at: &At) -> String {
         expected(past, scale),
         changes(past),
         dots(past, &points, scale),
+        labels(scale),
         super::week::key("passed", "an execution that passed"),
         table(past, &points),
     )
@@ -82,15 +83,18 @@ fn y(scale: Scale, ms: f64) -> f64 {
 }
 
 fn grid(scale: Scale) -> String {
-    let lines = ticks(scale.to, 4.0).into_iter().map(|tick| {
-        let (y, shown) = (y(scale, tick), label(tick));
-        let line = format!("<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{0}\" y2=\"{0}\"/>", short(y));
-        if tick == 0.0 {
-            return line;
-        }
-        format!("{line}<text class=\"tick\" x=\"0\" y=\"{}\" data-value=\"{tick}\">{shown}</text>", short(y - 4.0))
-    });
-    lines.collect()
+    let line =
+        |tick| format!("<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{0}\" y2=\"{0}\"/>", short(y(scale, tick)));
+    ticks(scale.to, 4.0).into_iter().map(line).collect()
+}
+
+/// Returns what the lines of the grid stand for, to be drawn over all else.
+fn labels(scale: Scale) -> String {
+    let text = |tick| {
+        let y = short(y(scale, tick) - 4.0);
+        format!("<text class=\"tick\" x=\"0\" y=\"{y}\" data-value=\"{tick}\">{}</text>", label(tick))
+    };
+    ticks(scale.to, 4.0).into_iter().filter(|tick| *tick != 0.0).map(text).collect()
 }
 
 /// Returns the band and the median that were to be expected.
