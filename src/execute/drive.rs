@@ -171,6 +171,7 @@ impl<'a> Drive<'a> {
 
     /// Watches over the slots until nothing runs or waits any more.
     fn watch<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, wakes: &Receiver<Wake>) {
+        let teller = self.teller(scope);
         loop {
             self.look_at_what_is_held();
             let mut state = self.state();
@@ -190,7 +191,7 @@ impl<'a> Drive<'a> {
             let alarm = state.alarm;
             drop(state);
             self.leash.tidy();
-            self.tell();
+            self.tell_by(&teller);
             // Whether something came or the time is over, it looks again; the channel stays open as long as `self`.
             let _ = match alarm {
                 Some(at) => wakes.recv_timeout(at.saturating_sub(self.clock.elapsed())).ok(),

@@ -12,6 +12,7 @@ use signal_hook::iterator::Signals;
 
 use super::event::{Ending, Usage};
 use super::process::{Account, wait4};
+use super::stop::heard;
 
 /// What is different for the command from what meow was started with.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,7 +28,8 @@ pub struct Around<'a> {
 /// Runs a command in `directory` with the terminal that meow has; returns how it ended and what it used.
 ///
 /// A key that interrupts reaches the command by itself, since both are in one process group; what is sent to meow
-/// alone (SIGTERM, SIGHUP) is passed on. meow outlives them, to record the end.
+/// alone (SIGTERM, SIGHUP) is passed on. meow outlives them, to record the end; what it was started with as ignored, the
+/// command is too.
 ///
 /// # Errors
 /// The command cannot be started.
@@ -36,7 +38,7 @@ pub struct Around<'a> {
 /// On an empty command.
 pub fn foreground(command: &[OsString], directory: &Path, around: Around<'_>) -> io::Result<(Ending, Usage)> {
     let (program, args) = command.split_first().expect("a command has a program");
-    let mut signals = Signals::new([SIGINT, SIGQUIT, SIGTERM, SIGHUP])?;
+    let mut signals = Signals::new(heard(&[SIGINT, SIGQUIT, SIGTERM, SIGHUP]))?;
     let mut command = Command::new(program);
     command.args(args).current_dir(directory).envs(around.with.iter().copied());
     for variable in around.without {

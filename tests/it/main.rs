@@ -65,6 +65,7 @@ mod sealing;
 mod secrets;
 mod shared_ends;
 mod sharing;
+mod signals;
 mod simulate;
 mod space;
 mod store;

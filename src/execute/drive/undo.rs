@@ -51,7 +51,7 @@ impl Drive<'_> {
     fn await_undo(&self, process: Process, limit: Duration, wakes: &Receiver<Wake>) -> Ending {
         let began = self.clock.elapsed();
         let mut due = began.saturating_add(limit);
-        let mut timed_out = false;
+        let (mut asked, mut timed_out) = (false, false);
         std::thread::scope(|scope| {
             let wake = self.wake.clone();
             scope.spawn(move || {
@@ -62,15 +62,20 @@ impl Drive<'_> {
             loop {
                 match wakes.recv_timeout(due.saturating_sub(self.clock.elapsed())) {
                     Ok(Wake::Look) => match self.stop.pulls() {
-                        0 => {}
-                        1 => process.signal(Signal::TERM),
+                        1 if !asked => {
+                            process.signal(Signal::TERM);
+                            asked = true;
+                            due = self.clock.elapsed().saturating_add(self.options.grace);
+                        }
+                        0 | 1 => {}
                         _ => process.signal(Signal::KILL),
                     },
                     // The channel stays open as long as `self`.
                     Ok(Wake::Undone) | Err(RecvTimeoutError::Disconnected) => return,
                     Err(RecvTimeoutError::Timeout) => {
-                        process.signal(if timed_out { Signal::KILL } else { Signal::TERM });
-                        timed_out = true;
+                        process.signal(if asked { Signal::KILL } else { Signal::TERM });
+                        timed_out |= !asked;
+                        asked = true;
                         due = self.clock.elapsed().saturating_add(self.options.grace);
                     }
                 }
