@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::git::{Repository, State};
 use crate::import::{self, Format, Found, Input, Options};
 use crate::record::{Record, RecordId};
+use crate::report::format::count as plural;
 use crate::store::spool::Spool;
 use crate::store::{add, segments};
 
@@ -73,11 +74,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         Sink { meow: &project.meow(), spool: &spool, context, written: 0, now: context.settings.clock.now() };
     let taken = if args.dry_run { count(&found, &known) } else { sink.take(&found, &known)? };
     let (name, executions, rows) = (name(args), found.executions().len(), found.len());
-    let counted = format!("{name}: {rows} records of {executions} executions; {} known already", rows - taken);
+    let (records, of) = (plural(rows as u64, "record"), plural(executions as u64, "execution"));
+    let counted = format!("{name}: {records} of {of}; {} known already", rows - taken);
     let end = if args.dry_run {
         format!("; {taken} would be taken")
     } else {
-        format!("; {taken} taken into {} segments", sink.written)
+        format!("; {taken} taken into {}", plural(sink.written as u64, "segment"))
     };
     context.terminal.result(&format!("{counted}{end}"))?;
     for (why, count) in found.skipped() {

@@ -18,8 +18,8 @@ use crate::workflow::Workflow;
 /// Show what is noteworthy: anomalies, changes, habits that cost and habits that pay
 ///
 /// Patterns and anomalies are told only where they survive a test; over all tests of a page at most one in fifty of what
-/// is told is wrong. A history without any effect shows nothing. What costs or saves most time a week stands first; JSON
-/// holds everything.
+/// is told is wrong. Changes are told where a history without any would show one in at most one of twenty cases. What costs
+/// or saves most time a week stands first; JSON holds everything.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  meow insights\n  meow insights --since 7d --type anomaly\n  \
     meow insights ~/src --format html -o insights.html")]

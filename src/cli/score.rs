@@ -19,6 +19,7 @@ use crate::learn::transient::{RetryScores, retries};
 use crate::learn::verdicts::{self, FailureScores};
 use crate::redact::inert;
 use crate::report::document::{Block, Document, Piece, Table, name, strong, words};
+use crate::report::format::count;
 use crate::scan;
 
 /// Show how good predictions were: each attempt predicted at its start, beside the plain rules
@@ -101,7 +102,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 
 impl Page {
     fn document(&self) -> Document {
-        let title = Block::Title(vec![words(format!("Predictions of {} attempts", self.attempts))]);
+        let title = Block::Title(vec![words(format!("Predictions of {}", count(self.attempts as u64, "attempt")))]);
         let mut document = Document::default().with(title);
         document = match &self.durations {
             Some(scores) => durations(document, scores),
@@ -127,8 +128,9 @@ impl Page {
 
 fn durations(document: Document, scores: &Scores) -> Document {
     let lead = format!(
-        "Durations of {} passed attempts of {} steps; errors are shares of those of the last value, lower is better.",
-        scores.rows, scores.series
+        "Durations of {} of {}; errors are shares of those of the last value, lower is better.",
+        count(scores.rows as u64, "passed attempt"),
+        count(scores.series as u64, "step")
     );
     let mut table = Table::new(&[
         "rule",
@@ -155,7 +157,11 @@ fn durations(document: Document, scores: &Scores) -> Document {
 }
 
 fn failures(document: Document, scores: &FailureScores) -> Document {
-    let lead = format!("Failures of {} attempts, of which {:.2} % failed.", scores.rows, 100.0 * scores.failed);
+    let lead = format!(
+        "Failures of {}, of which {:.2} % failed.",
+        count(scores.rows as u64, "attempt"),
+        100.0 * scores.failed
+    );
     let mut table =
         Table::new(&["rule", ">told apart", ">squared error", ">better than the rate", ">calibration error"]);
     for method in &scores.methods {
@@ -173,24 +179,31 @@ fn failures(document: Document, scores: &FailureScores) -> Document {
 }
 
 fn stopped(scores: &LimitScores) -> String {
-    format!(
-        "Learnt time limits would have stopped {} of {} passed attempts, and {} of {} others {:.2} hours earlier; the \
-         longest passed one took {:.1} % of its limit. {} of {} passed attempts would have been named as slow.",
-        scores.healthy_stopped,
-        scores.passed,
-        scores.hung,
-        scores.not_passed,
-        scores.saved_ms / 3.6e6,
-        100.0 * scores.closest,
-        scores.healthy_named,
-        scores.watched,
-    )
+    let limits = if scores.passed + scores.not_passed == 0 {
+        "No attempt had a learnt time limit.".to_owned()
+    } else {
+        format!(
+            "Learnt time limits would have stopped {} of {}, and {} of {} others {:.2} hours earlier; the longest passed \
+             one took {:.1} % of its limit.",
+            scores.healthy_stopped,
+            count(scores.passed as u64, "passed attempt"),
+            scores.hung,
+            scores.not_passed,
+            scores.saved_ms / 3.6e6,
+            100.0 * scores.closest,
+        )
+    };
+    let watched = count(scores.watched as u64, "passed attempt");
+    format!("{limits} {} of {watched} would have been named as slow.", scores.healthy_named)
 }
 
 fn tried_again(scores: &RetryScores) -> String {
     format!(
-        "Of {} failures that were tried again {} passed; learnt retries would have tried {} of them again, of which {} passed.",
-        scores.followed, scores.passed, scores.retried, scores.retried_passed,
+        "Of {} with another try {} passed then; learnt retries would have tried {} of them again, of which {} passed.",
+        count(scores.followed as u64, "failure"),
+        scores.passed,
+        scores.retried,
+        scores.retried_passed,
     )
 }
 

@@ -45,7 +45,8 @@ struct Counts {
     steady: f64,
 }
 
-/// Returns the health of all together, then of each repository, each followed by its workflows.
+/// Returns the health of all together, then of each repository, each followed by its workflows. Of what never passed or
+/// failed as a whole there is none.
 pub fn health(history: &History, knowledge: &Knowledge) -> Vec<Health> {
     let mut by_workflow: BTreeMap<(String, String), Counts> = BTreeMap::new();
     let (executions, attempts) = (&history.executions, &history.attempts);
@@ -82,6 +83,7 @@ pub fn health(history: &History, knowledge: &Knowledge) -> Vec<Health> {
         }
         told.push(of(Some(repository), Some(workflow), &[counts]));
     }
+    told.retain(|health| health.executions > 0);
     told
 }
 

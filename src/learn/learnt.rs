@@ -13,7 +13,7 @@ use crate::scan::{History, Name};
 
 /// The form in which it is kept and the way in which it is learnt; raised with every change of either, so that what an
 /// older meow kept says nothing.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// What a history taught; what it says is the same whether it was kept on the way or learnt in one go.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]

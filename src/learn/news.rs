@@ -56,8 +56,11 @@ pub fn news(before: &Knowledge, now: &Knowledge) -> Learnt {
     let mut learnt = Learnt::default();
     for (name, workflow) in &now.workflows {
         let old = before.workflows.get(name);
-        let whole = of_workflow(old, workflow);
-        learnt.see(name, None, old.is_some(), whole);
+        // Of one that was cancelled each time, or ran in parts alone, nothing is known as a whole.
+        if workflow.executions > 0 {
+            let old = old.filter(|old| old.executions > 0);
+            learnt.see(name, None, old.is_some(), of_workflow(old, workflow));
+        }
         for step in workflow.steps.iter().filter(|step| step.machine.is_none()) {
             let old = old.and_then(|old| old.steps.iter().find(|old| old.step == step.step && old.machine.is_none()));
             learnt.see(name, Some(&step.step), old.is_some(), of_step(old, step));

@@ -104,10 +104,11 @@ impl Case<'_> {
         steps
     }
 
-    /// Returns the executions that passed, oldest first.
+    /// Returns the executions that ran the whole workflow and passed, oldest first.
     pub fn passed(&self) -> Vec<usize> {
         let outcomes = &self.history.executions.outcome;
-        self.executions().iter().copied().filter(|execution| outcomes[*execution] == Outcome::Passed).collect()
+        let counts = |at: &usize| outcomes[*at] == Outcome::Passed && !self.history.is_partial(*at);
+        self.executions().iter().copied().filter(counts).collect()
     }
 
     /// Returns the execution of a row.

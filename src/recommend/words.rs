@@ -35,13 +35,22 @@ pub fn interval(interval: Option<&Interval>) -> String {
     )
 }
 
-/// Returns a ratio as a change in per cent, from three on as a factor: 1.31 is `+31 %`, 13.2 is `× 13`.
+/// Returns a ratio as a change in per cent, from three on as a factor: 1.31 is `+31 %`, 13.2 is `× 13`. What is left of
+/// less than one in a hundred is a factor too, since it is not nothing: 0.002 is `÷ 500`.
 pub fn change(ratio: f64) -> String {
+    if ratio > 0.0 && ratio < 0.01 {
+        let times = 1.0 / ratio;
+        return if times < 1e6 { format!("÷ {times:.0}") } else { format!("÷ {times:.0e}") };
+    }
     if ratio >= 3.0 {
         return if ratio < 9.95 { format!("× {ratio:.1}") } else { format!("× {ratio:.0}") };
     }
     let percent = (ratio - 1.0) * 100.0;
-    if percent.abs() < 9.95 { format!("{percent:+.1} %") } else { format!("{percent:+.0} %") }
+    match percent.abs() {
+        below if below < 0.05 => "+0.0 %".to_owned(),
+        below if below < 9.95 => format!("{percent:+.1} %"),
+        _ => format!("{percent:+.0} %"),
+    }
 }
 
 /// Returns a share of one in per cent; what is nearly nothing or nearly everything is not rounded to it.
@@ -98,6 +107,7 @@ mod tests {
         }
         assert_eq!((change(1.31), change(0.95)), ("+31 %".to_owned(), "-5.0 %".to_owned()));
         assert_eq!((change(3.04), change(13.24)), ("× 3.0".to_owned(), "× 13".to_owned()));
+        assert_eq!([0.9999, 1.0, 0.05, 0.002, 1e-8].map(change), ["+0.0 %", "+0.0 %", "-95 %", "÷ 500", "÷ 1e8"]);
         assert_eq!([0.0, 0.004, 0.256, 0.996, 1.0].map(percent), ["0 %", "< 1 %", "26 %", "> 99 %", "100 %"]);
         assert_eq!((bytes(12.0), bytes(1_610_612_736.0)), ("12 B".to_owned(), "1.5 GiB".to_owned()));
     }

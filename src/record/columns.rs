@@ -232,6 +232,9 @@ table! {
     }
 }
 
+/// A longer duration, in milliseconds, is none: thirty thousand years.
+const LONGEST_MS: f64 = 1e15;
+
 impl Columns {
     /// Returns the columns of these records, in their order, doubles and all.
     pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
@@ -252,7 +255,7 @@ impl Columns {
         to.repository.push(0);
         to.workflow.push(names.intern(&execution.workflow));
         to.started_ms.push(execution.started_at.as_millisecond());
-        to.duration_ms.push(execution.duration_ms.unwrap_or(f64::NAN));
+        to.duration_ms.push(lasting(execution.duration_ms));
         to.outcome.push(execution.outcome);
         to.trigger.push(names.intern(&execution.trigger));
         to.machine.push(execution.machine.as_deref().map(|machine| names.intern(machine)));
@@ -275,7 +278,7 @@ impl Columns {
         to.attempt.push(attempt.attempt);
         to.ready_ms.push(number(attempt.ready_ms));
         to.started_ms.push(whole(attempt.started_ms));
-        to.duration_ms.push(attempt.duration_ms.unwrap_or(f64::NAN));
+        to.duration_ms.push(lasting(attempt.duration_ms));
         to.outcome.push(attempt.outcome);
         to.timed_out.push(attempt.timed_out);
         to.cpu_ms.push(number(attempt.user_ms) + number(attempt.system_ms));
@@ -364,6 +367,12 @@ pub fn given(filled: Option<Digest>, inputs: Option<Digest>) -> Option<Digest> {
         (Some(filled), Some(inputs)) => Some(Digest::of(&[*filled.bytes(), *inputs.bytes()].concat())),
         (one, other) => one.or(other),
     }
+}
+
+/// Returns a duration as a column keeps it: NaN where it is unknown, or below zero, or so long that no clock measured it;
+/// sums of what is left are finite.
+pub fn lasting(duration_ms: Option<f64>) -> f64 {
+    duration_ms.filter(|duration| (0.0..=LONGEST_MS).contains(duration)).unwrap_or(f64::NAN)
 }
 
 /// Returns a place as a column keeps it.

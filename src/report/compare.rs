@@ -4,8 +4,8 @@
 //! of 1 %; each is divided by the number of comparisons (Bonferroni). A step is slower or faster only where both sides
 //! have five runs, the simultaneous interval of the ratio of medians leaves out 1, and the change is at least 5 % and
 //! 10 ms. With fewer runs on the head it may be *unusual*: outside the base's prediction interval at the same error,
-//! and outside everything the base has seen. Runs are only compared within a machine class. Failures are counted by
-//! tree, since a broken tree fails however often it runs: Fisher's exact test, one-sided.
+//! outside everything the base has seen, and by as much. Runs are only compared within a machine class. Failures are
+//! counted by tree, since a broken tree fails however often it runs: Fisher's exact test, one-sided.
 
 use serde::Serialize;
 
@@ -312,7 +312,7 @@ impl Judge {
             let (least, most) =
                 base.iter().fold((f64::MAX, f64::MIN), |(low, high), log| (low.min(*log), high.max(*log)));
             let typical = statistics::interval(base).map_or(middle, |base| base.p50);
-            if (middle.exp() - typical.exp()).abs() < RELEVANT_MS {
+            if (middle - typical).abs() < RELEVANT_SHARE.ln_1p() || (middle.exp() - typical.exp()).abs() < RELEVANT_MS {
                 continue;
             }
             if middle > high.max(most) {

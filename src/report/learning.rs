@@ -109,7 +109,8 @@ pub fn learning_report(
     days: u32,
 ) -> LearningReport {
     let from_ms = begins_ms(now, days);
-    let recent = history.since(from_ms);
+    // What a clock that ran ahead dated after now is of a later page.
+    let recent = history.since(from_ms).until(now.as_millisecond().saturating_add(1));
     let executions = &recent.executions;
     let (mut by_weekday, mut by_hour) = ([0; 7], [0; 24]);
     for started in &executions.started_ms {

@@ -14,7 +14,8 @@ use crate::record::{Columns, Digest};
 /// The version of this file; the segments' own is part of it, and so is meow's, since what is taken from a segment changes.
 ///
 /// 2: the hash stands at the end, so that columns are written one by one. 3: what attempts were given.
-const VERSION: u32 = 3;
+/// 4: durations that no clock measured are unknown.
+const VERSION: u32 = 4;
 /// So many bytes are gathered before they are written.
 const PIECE: usize = 1 << 20;
 /// A larger file is neither read nor written, in bytes.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::columns::{natural, outcome};
 use crate::error::{Error, Result};
-use crate::record::columns::{Lists, given, place};
+use crate::record::columns::{Lists, given, lasting, place};
 use crate::record::{Columns, Digest, ExecutionId, Outcome};
 
 /// The known columns that learning does not read.
@@ -39,7 +39,7 @@ impl Taking {
         to.attempt.extend(of("attempt").small(rows()).map(|attempt| attempt.unwrap_or(1)));
         to.ready_ms.extend(of("ready_ms").whole(rows()));
         to.started_ms.extend(of("started_ms").whole(rows()).map(|ms| if ms.is_nan() { 0.0 } else { ms }));
-        to.duration_ms.extend(of("duration_ms").real(rows()));
+        to.duration_ms.extend(of("duration_ms").lasting(rows()));
         of("outcome").texts(rows(), |word| to.outcome.push(word.map_or(Outcome::Cancelled, outcome)));
         to.timed_out.extend(of("timed_out").switches(rows()).map(Option::unwrap_or_default));
         let (user, system) = (of("user_ms"), of("system_ms"));
@@ -86,7 +86,7 @@ impl Taking {
             time.map_err(|error| Error::store("a time is out of range").cause(error))?;
             to.started_ms.push(started);
         }
-        to.duration_ms.extend(of("execution_duration_ms").real(rows()));
+        to.duration_ms.extend(of("execution_duration_ms").lasting(rows()));
         of("execution_outcome").texts(rows(), |word| to.outcome.push(word.map_or(Outcome::Cancelled, outcome)));
         of("trigger").texts(rows(), |text| to.trigger.push(names.intern(text.unwrap_or_default())));
         of("machine").texts(rows(), |text| to.machine.push(text.map(|text| names.intern(text))));
@@ -156,6 +156,10 @@ impl<'a> Of<'a> {
 
     fn real(self, rows: impl Iterator<Item = usize>) -> impl Iterator<Item = f64> {
         self.primitives::<Float64Type>(rows).map(|value| value.unwrap_or(f64::NAN))
+    }
+
+    fn lasting(self, rows: impl Iterator<Item = usize>) -> impl Iterator<Item = f64> {
+        self.primitives::<Float64Type>(rows).map(lasting)
     }
 
     fn times(self, rows: impl Iterator<Item = usize>) -> impl Iterator<Item = i64> {

@@ -38,7 +38,7 @@ fn import_takes_each_row_once() {
     let more = ROWS.replace(r#""execution":"2""#, r#""execution":"3""#);
     space.write("rows.jsonl", &more);
     let said = space.meow_ok(&["import", "jsonl", "rows.jsonl"]);
-    assert!(said.contains("2 known already; 1 taken into 1 segments"), "{said}");
+    assert!(said.contains("2 known already; 1 taken into 1 segment"), "{said}");
 }
 
 #[test]

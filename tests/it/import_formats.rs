@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use meow::import::{self, Format, Input, Options};
 use meow::record::{Outcome, Record};
+use meow::report::format::count as plural;
 use meow::store::segments;
 
 use crate::space::{Said, Space};
@@ -69,7 +70,11 @@ fn each_sample_is_taken_once_and_counted() {
         let said = run(&space, format, &sample(name));
         assert_eq!(said.code, 0, "{format} {name}: {said:?}");
         assert!(
-            said.out.contains(&format!("{count} records of {executions} executions; 0 known already; {count} taken")),
+            said.out.contains(&format!(
+                "{} of {}; 0 known already; {count} taken",
+                plural(count as u64, "record"),
+                plural(executions as u64, "execution")
+            )),
             "{format} {name}: {}",
             said.out
         );

@@ -90,6 +90,24 @@ fn nonsense_numbers_never_reach_a_pattern() {
 }
 
 #[test]
+fn durations_that_no_clock_measured_are_unknown() {
+    let mut records = history(&chain(40, 0.1, 0.0, 0.0), &mut Draw::new(4));
+    for (place, record) in records.iter_mut().enumerate() {
+        record.attempt.duration_ms = Some([1e308, f64::INFINITY, -1.0, 2_000.0][place % 4]);
+    }
+    let whole = History::from_records("project", &records);
+    assert!(whole.attempts.duration_ms.iter().all(|ms| ms.is_nan() || (ms - 2_000.0).abs() < 1e-9));
+    // The same from a segment, whoever wrote it.
+    let bytes = segment::encode(&records).expect("encoded");
+    let path = segment::place(&records, "a1b2c3d4e5f6", records[0].execution.started_at, &bytes);
+    let name = path.rsplit('/').next().expect("a name");
+    let read = segment::columns(name, &bytes).expect("columns").attempts.duration_ms;
+    let known = read.iter().filter(|ms| !ms.is_nan()).count();
+    assert_eq!(known, whole.attempts.duration_ms.iter().filter(|ms| !ms.is_nan()).count());
+    assert!(read.iter().all(|ms| ms.is_nan() || (ms - 2_000.0).abs() < 1e-9), "{read:?}");
+}
+
+#[test]
 fn patterns_say_what_the_history_was_made_of() {
     let records = history(&chain(400, 0.2, 0.1, 0.0), &mut Draw::new(11));
     let learnt = knowledge(&records);

@@ -35,6 +35,35 @@ fn page(days: u32) -> LearningReport {
 }
 
 #[test]
+fn what_is_dated_ahead_or_never_ended_is_not_of_the_page() {
+    let shape = Shape {
+        steps: vec![Made::new("build", &[], 60_000.0)],
+        executions: 20,
+        sigma: 0.2,
+        machines: vec![("linux-x86_64-2c-16g", 1.0)],
+        slots: 1,
+        repeats: (0.1, 0.5),
+        every_minutes: 60.0,
+    };
+    let records = history(&shape, &mut Draw::new(12));
+    let records = edit(&records, |execution, attempts| {
+        execution.outcome = Outcome::Cancelled;
+        for attempt in attempts {
+            attempt.outcome = Outcome::Cancelled;
+        }
+    });
+    let history = History::from_records("project", &records);
+    let known = learn(State::default(), &history).1;
+    let now = jiff::Timestamp::from_millisecond(history.executions.started_ms[9]).expect("a time");
+    let learnt = news(&meow::learn::Knowledge::default(), &known);
+    assert_eq!((learnt.known, learnt.news.len()), (0, 0), "{learnt:?}");
+    assert_eq!(health(&history, &known), []);
+    let page = learning_report(history, &[], Vec::new(), learnt, now, 7);
+    assert_eq!((page.executions, page.by_hour.iter().sum::<u64>()), (10, 10));
+    assert!(!report::text(&page.document(), report::PLAIN).contains("Health"));
+}
+
+#[test]
 fn causes_add_up_and_forms_agree() {
     let page = page(14);
     let (all, causes) = page.lost.split_last().expect("causes");

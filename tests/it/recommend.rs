@@ -103,6 +103,18 @@ fn too_few_slots_are_found() {
 }
 
 #[test]
+fn selected_steps_say_nothing_of_the_slots_of_all() {
+    let mut draw = Draw::new(1000);
+    let mut shape = ordinary(&mut draw);
+    shape.slots = 1;
+    let records = history(&shape, &mut draw);
+    let slots = |records: &[Record]| advice(records).iter().filter(|advice| advice.rule == "slots").count();
+    assert_eq!(slots(&records), 1);
+    let parts = crate::insight::edit(&records, |execution, _| execution.trigger = meow::record::PARTIAL.into());
+    assert_eq!(slots(&parts), 0);
+}
+
+#[test]
 fn many_projects_are_told_apart() {
     let mut collector = Collector::default();
     for (seed, name) in (0..).zip(["b/one", "a/one", "a/one", "two"]) {

@@ -98,6 +98,26 @@ fn a_slowdown_is_found() {
 }
 
 #[test]
+fn a_single_run_is_unusual_only_where_people_would_care() {
+    // Durations that hardly vary: a hundredth of a per cent would stand out.
+    let records = null::history(&chain(2, 21, 0.000_01), &mut Draw::new(5));
+    let verdict = |factor: f64| {
+        let longer = changed(records.clone(), 20, |record| {
+            record.attempt.duration_ms = record.attempt.duration_ms.map(|ms| ms * factor);
+        });
+        split(&longer, 20).workflows[0].steps[0].change.duration
+    };
+    for (factor, expected) in [
+        (1.04, DurationVerdict::FewRuns),
+        (1.06, DurationVerdict::UnusuallyLong),
+        (0.97, DurationVerdict::FewRuns),
+        (0.9, DurationVerdict::UnusuallyShort),
+    ] {
+        assert_eq!(verdict(factor), expected, "{factor}");
+    }
+}
+
+#[test]
 fn a_step_that_begins_to_fail_is_always_found() {
     let found = (0..100_u64)
         .filter(|seed| {

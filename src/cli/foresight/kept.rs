@@ -87,8 +87,8 @@ fn place(repository: &Repository, workflow: &Workflow) -> PathBuf {
 fn key(project: &Project, repository: &Repository, workflow: &Workflow, machine: &str) -> Option<Digest> {
     let branch = repository.branch().ok()?;
     let decisions = store::list(&project.meow(), "actions").ok()?;
-    let meow = env!("CARGO_PKG_VERSION");
-    Some(Digest::of_shown(format_args!("{meow} {machine} {branch:?} {decisions:?} {:?}", workflow.steps)))
+    let meow = (env!("CARGO_PKG_VERSION"), crate::learn::FORMAT);
+    Some(Digest::of_shown(format_args!("{meow:?} {machine} {branch:?} {decisions:?} {:?}", workflow.steps)))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of files stay far below 2^53")]

@@ -41,7 +41,7 @@ impl LearningReport {
                 .with(Block::Paragraph(vec![words(self.weekdays())]))
                 .with(Block::Paragraph(vec![words(self.hours())]));
         }
-        if self.health.iter().all(|health| health.executions == 0) {
+        if self.health.is_empty() {
             return page;
         }
         let weights: Vec<String> = WEIGHTS.iter().map(|(part, weight)| format!("{part} {weight:.0}")).collect();
