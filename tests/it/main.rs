@@ -50,6 +50,7 @@ mod pages;
 mod paths;
 mod privacy;
 mod reading;
+mod readme;
 mod recommend;
 mod record;
 mod remember;

@@ -85,7 +85,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         context.terminal.result(&format!("{} AGENTS.md", if written { "wrote" } else { "kept " }))?;
     }
     hook(args, &project, context)?;
-    context.terminal.say("next: meow execute ci");
+    context.terminal.say("next: meow execute ci; and `git add .meow`, so that it is committed with the code");
     Ok(0)
 }
 
