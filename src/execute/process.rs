@@ -36,9 +36,23 @@ impl Process {
 
     /// Waits until it has ended. It stays a zombie until [`Process::reap`], so that neither its id nor its group's can
     /// come to mean another process meanwhile.
-    pub(super) fn wait(self) {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(self.pid), options) {}
+    ///
+    /// A group that is not the terminal's own and wants to read from it, or to set it up, is stopped by the system, for ever
+    /// if nobody helps: `barred` hears the signal that did it, each time.
+    pub(super) fn wait(self, barred: &dyn Fn(i32)) {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::STOPPED;
+        loop {
+            let stopped = match waitid(WaitId::Pid(self.pid), options | WaitIdOptions::NOWAIT) {
+                Ok(Some(status)) if status.stopped() => status.stopping_signal(),
+                Err(rustix::io::Errno::INTR) => continue,
+                _ => return,
+            };
+            // Told once; the next wait is for what comes then.
+            let _ = waitid(WaitId::Pid(self.pid), WaitIdOptions::STOPPED | WaitIdOptions::NOHANG);
+            if let Some(signal) = stopped.filter(|signal| [libc::SIGTTIN, libc::SIGTTOU].contains(signal)) {
+                barred(signal);
+            }
+        }
     }
 
     /// Signals the whole group; that nobody is left in it is fine. A sandbox dies of a kill as a whole; of any other signal

@@ -1,6 +1,8 @@
 //! What steps and meow have in common with others (a pipe, a terminal, a reader), and what one of these does to it.
 
-use crate::space::Space;
+use std::time::{Duration, Instant};
+
+use crate::space::{Space, peer};
 
 /// Writes a workflow of steps that run one after the other: each an id, a command and further keys.
 fn workflow(space: &Space, steps: &[(&str, &str, &str)]) {
@@ -49,4 +51,26 @@ fn what_a_step_leaves_behind_writes_into_no_other_log() {
         assert!(String::from_utf8_lossy(&log(&space, loud)).contains("junk"), "it was loud");
         assert_eq!(String::from_utf8_lossy(&log(&space, quiet)), "own\n");
     }
+}
+
+#[test]
+fn what_asks_on_the_terminal_is_ended_and_named() {
+    if !peer("script") {
+        return;
+    }
+    let began = Instant::now();
+    for (asks, signal) in [("read answer </dev/tty; touch answered", 21), ("stty -echo </dev/tty; touch answered", 22)]
+    {
+        let space = Space::repository();
+        let undo = "undo = \"read answer </dev/tty\"";
+        workflow(&space, &[("done", "true", undo), ("asks", asks, ""), ("after", "touch ran", "")]);
+        let line = format!("exec {} execute --undo", env!("CARGO_BIN_EXE_meow"));
+        let said = space.run_in(&space.root(), "timeout", &["-k1", "20", "script", "-qec", &line, "/dev/null"]);
+        let told = "`asks` is ended: it asks something on the terminal, which steps do not have";
+        assert!(said.code == 1 && said.out.contains(told), "{said:?}");
+        assert!(said.out.contains(&format!("asks was ended by signal {signal}")), "{said:?}");
+        assert!(said.out.contains("undo of done was ended by signal 9"), "{said:?}");
+        assert!(!space.has("answered") && !space.has("ran"), "{said:?}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "it does not wait for the grace");
 }

@@ -115,10 +115,10 @@ impl Running {
         }
     }
 
-    /// Asks the group to end, unless it was asked before, and sets when it is killed.
-    pub(super) fn end(&mut self, ending: Ending, kill_at: Duration) {
+    /// Asks the group to end, unless it was asked before, and sets when it is killed. Returns whether it was asked now.
+    pub(super) fn end(&mut self, ending: Ending, kill_at: Duration) -> bool {
         if self.ending.is_some() {
-            return;
+            return false;
         }
         self.ending = Some(ending);
         self.kill_at = Some(kill_at);
@@ -126,6 +126,7 @@ impl Running {
         if let Some(answer) = &self.answer {
             withdraw(answer);
         }
+        true
     }
 
     pub(super) fn kill(&mut self) {

@@ -135,7 +135,7 @@ impl Drive<'_> {
         // While it runs there is time.
         let account = Account::of(process.id());
         self.show();
-        process.wait();
+        process.wait(&|signal| self.barred(start, signal));
         let (ending, mut usage) = self.reap(start.slot, process, &account);
         if let Some(leaf) = &leaf {
             leaf.kill();
@@ -153,6 +153,19 @@ impl Drive<'_> {
         End { ending, usage, error, metrics, inputs: None }
     }
 
+    /// Ends an attempt that the system has stopped because it wants the terminal, which steps do not have.
+    fn barred(&self, start: Start, signal: i32) {
+        let kill_at = self.clock.elapsed().saturating_add(self.options.grace);
+        let mut state = self.state();
+        let running = state.running.get_mut(&start.slot);
+        if running.is_some_and(|running| running.end(Ending::Signaled { signal }, kill_at)) {
+            let step = self.plan.steps[start.step.at()].id();
+            let what = format!("`{step}` is ended: it asks something on the terminal, which steps do not have");
+            state.events.push(Event::Warned { what });
+            self.look();
+        }
+    }
+
     /// Ends an attempt in whose midst this thread panicked: nothing may wait for it for ever.
     fn broken(&self, start: Start) -> End {
         let process = self.state().running.get_mut(&start.slot).and_then(|running| {
@@ -162,7 +175,7 @@ impl Drive<'_> {
         });
         if let Some(process) = process {
             process.signal(Signal::KILL);
-            process.wait();
+            process.wait(&|_| {});
             // How it ended says nothing any more.
             let _ = process.reap(&Account::of(process.id()));
         }

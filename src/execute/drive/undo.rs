@@ -55,7 +55,8 @@ impl Drive<'_> {
         std::thread::scope(|scope| {
             let wake = self.wake.clone();
             scope.spawn(move || {
-                process.wait();
+                // Nobody can answer what it asks on the terminal.
+                process.wait(&|_| process.signal(Signal::KILL));
                 // Whoever waits for it is below.
                 let _ = wake.send(Wake::Undone);
             });
