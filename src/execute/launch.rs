@@ -82,7 +82,7 @@ impl Launcher {
         &self,
         text: &str,
         prefix: &[OsString],
-        more: &[(&str, &str)],
+        more: &[(&str, &OsStr)],
         place: (&Place, Option<&Gate>),
     ) -> io::Result<Process> {
         /// A file that is executable but no binary and without `#!`: shells run it, the system does not.
@@ -105,7 +105,7 @@ impl Launcher {
         &self,
         words: &[&str],
         prefix: &[OsString],
-        more: &[(&str, &str)],
+        more: &[(&str, &OsStr)],
         (place, gate): (&Place, Option<&Gate>),
     ) -> io::Result<Process> {
         let words = words.iter().map(|word| word.as_bytes());
@@ -118,7 +118,7 @@ impl Launcher {
         }
         let program = self.find(name, more)?;
         let args: Vec<&CStr> = words.iter().map(CString::as_c_str).collect();
-        let added = more.iter().map(|(name, value)| setting(name.as_ref(), value.as_ref()));
+        let added = more.iter().map(|(name, value)| setting(name.as_ref(), value));
         let added: Vec<CString> = added.collect::<io::Result<_>>()?;
         let names: Vec<&[u8]> =
             more.iter().map(|(name, _)| *name).filter(|name| !GIVEN.contains(name)).map(str::as_bytes).collect();
@@ -131,7 +131,7 @@ impl Launcher {
 
     /// Returns the file of a program: the first of its name in the search path that may be executed, as a shell finds
     /// it. A step may have put one there: what was found is trusted for a moment only.
-    fn find<'a>(&self, name: &'a CStr, more: &[(&str, &str)]) -> io::Result<Cow<'a, CStr>> {
+    fn find<'a>(&self, name: &'a CStr, more: &[(&str, &OsStr)]) -> io::Result<Cow<'a, CStr>> {
         if name.to_bytes().contains(&b'/') {
             return Ok(Cow::Borrowed(name));
         }

@@ -1,5 +1,8 @@
-//! What steps and meow have in common with others (a pipe, a terminal, a reader), and what one of these does to it.
+//! What steps get from meow besides their command (a pipe, a terminal, open files, the name of a folder), and what becomes of
+//! it where that is odd.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use crate::space::{Space, peer};
@@ -73,4 +76,21 @@ fn what_asks_on_the_terminal_is_ended_and_named() {
         assert!(!space.has("answered") && !space.has("ran"), "{said:?}");
     }
     assert!(began.elapsed() < Duration::from_secs(20), "it does not wait for the grace");
+}
+
+#[test]
+fn a_folder_whose_name_is_no_text_is_a_folder_like_any_other() {
+    let space = Space::empty();
+    let folder = space.root().join(OsStr::from_bytes(b"caf\xe9 'x'\n"));
+    std::fs::create_dir_all(folder.join(".meow/workflows")).expect("folders");
+    let steps =
+        "formula = \"ci\"\n[[steps]]\nid = \"counts\"\nrun = 'pwd >here; echo n=7 >>\"$MEOW_METRICS\"; echo said'\n";
+    std::fs::write(folder.join(".meow/workflows/ci.toml"), steps).expect("written");
+    space.git_in(&folder, &["init", "--quiet", "--initial-branch=main"]);
+    let said = space.run_in(&folder, env!("CARGO_BIN_EXE_meow"), &["execute", "--events", "jsonl"]);
+    assert!(said.code == 0 && said.out.contains("\"metrics\":{\"n\":7.0}"), "{said:?}");
+    let here = std::fs::read(folder.join("here")).expect("where it ran");
+    assert_eq!(OsStr::from_bytes(here.strip_suffix(b"\n").expect("a line")), folder.as_os_str());
+    let said = space.run_in(&folder, env!("CARGO_BIN_EXE_meow"), &["status"]);
+    assert!(said.code == 0 && said.out.contains("1 execution waits"), "{said:?}");
 }

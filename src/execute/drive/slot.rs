@@ -2,6 +2,7 @@
 //! that nothing has to be woken between one step and the next.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -214,10 +215,11 @@ impl Drive<'_> {
         let step = &self.plan.steps[step.at()].step;
         let launcher = self.launcher.as_ref().map_err(Clone::clone)?;
         let place = exit.place.as_ref().map_err(Clone::clone)?;
-        let mut env: Vec<(&str, &str)> = step.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut env: Vec<(&str, &OsStr)> =
+            step.env.iter().map(|(name, value)| (name.as_str(), value.as_ref())).collect();
         let metrics = metrics::path(&self.options.logs, &step.id, attempt);
-        let given = [Some(self.options.execution.as_str()), Some(step.id.as_str()), Some(attempt), metrics.to_str()];
-        env.extend(GIVEN.into_iter().zip(given).filter_map(|(name, value)| Some((name, value?))));
+        let given = [self.options.execution.as_ref(), step.id.as_str().as_ref(), attempt.as_ref(), metrics.as_os_str()];
+        env.extend(GIVEN.into_iter().zip(given));
         if let (Some(outlets), Some(outlet)) = (&self.outlets, &exit.outlet) {
             outlet.begin(outlets, &step.id, attempt);
         }
