@@ -16,7 +16,7 @@ use crate::report::document::{Block, Document, Table, name, words};
   meow config --list
   meow config --validate
 
-A flag comes before MEOW_* variables, those before .meow/config.toml of the repository, that before meow/config.toml in
+A flag comes before MEOW_* variables, those before .meow/config.toml of the repository, that before meow/config.toml in \
 the user's folder for settings (XDG_CONFIG_HOME, or ~/.config). What is wrong in a file is named and has no effect.")]
 pub struct Args {
     /// Show every setting with its value and origin (this is the default)

@@ -16,16 +16,16 @@ const SEALS: &str = "pre-commit";
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  meow hooks install               # from now on every commit carries the records of its executions
-  meow hooks install post-merge    # and the time of the post-merge hook that is there is recorded
+  meow hooks install             # each commit carries its records from now on
+  meow hooks install post-merge  # the hook that is there is timed as well
   meow hooks status
   meow hooks uninstall
 
-A workflow runs at a git event where .meow/config.toml names one and `meow trust` trusts it; when it fails, git stops as it
+A workflow runs at a git event where .meow/config.toml names one and `meow trust` trusts it; when it fails, git stops as it \
 does for any hook:
   [hooks]
   pre-push = \"check\"
-`git push --no-verify` or MEOW=0 goes on without it. A hook that is there already, of husky, lefthook or pre-commit for
+`git push --no-verify` or MEOW=0 goes on without it. A hook that is there already, of husky, lefthook or pre-commit for \
 instance, is called first, timed, and recorded as hook/EVENT.")]
 pub struct Args {
     #[command(subcommand)]

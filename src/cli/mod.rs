@@ -69,7 +69,17 @@ use terminal::Terminal;
     version,
     about = "Runs a project's workflows, remembers every execution in git, and plans the next one with what it learnt.",
     propagate_version = true,
-    after_help = "Examples:\n  meow init --hooks\n  meow execute ci\n  meow report --base main",
+    after_help = "\
+Examples:
+  meow init --hooks
+  meow execute ci
+  meow report --base main
+
+Every day:   init, execute, status, list, log, report, recommendations
+Learning:    learn, analyze, insights, learning-report, score, optimize,
+             simulate, detect
+Records:     commit, record, import, export, push, fetch, fold, store, purge
+Setting up:  hooks, trust, config, completions, man, demo",
     max_term_width = 100
 )]
 pub struct Line {
@@ -112,14 +122,14 @@ enum Command {
     Purge(purge::Args),
     Push(push::Args),
     Recommendations(recommendations::Args),
+    /// Record one command, or what something else measured
+    Record(record::Args),
     Report(report::Args),
     Score(score::Args),
     Simulate(simulate::Args),
     Status(status::Args),
     Store(store::Args),
     Trust(trust::Args),
-    /// Record one command, or what something else measured
-    Record(record::Args),
 }
 
 /// The same where a hook of git's calls: the other commands need not be declared for that.

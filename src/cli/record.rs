@@ -19,7 +19,7 @@ use crate::store::spool::Spool;
 /// What was typed behind `meow record`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  meow record -- cargo build\n  meow record --name deploy --duration 1m12s --outcome passed --metric bytes=4096\n\n\
+    after_help = "Examples:\n  meow record -- cargo build\n  meow record --metric bytes=4096 -- ./pack.sh\n  meow record --name deploy --duration 1m12s --outcome passed\n\n\
         The exit code is the command's own, 128 + n when signal n ended it, 127 when it is not found."
 )]
 pub struct Args {

@@ -26,9 +26,9 @@ use crate::scan;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  meow score\n  meow score ~/src/*\n  meow score --data history.jsonl.gz --known requested_memory\n\n\
-    An attempt is predicted at its start from attempts that had finished by then. The later half in time is scored:\n\
-    durations of passed attempts of steps with at least 5 earlier ones, their errors as shares of those of the rule\n\
-    `last value`; and the odds of failure of all that passed or failed. Over several repositories it shows what they are\n\
+    An attempt is predicted at its start from attempts that had finished by then. The later half in time is scored: \
+    durations of passed attempts of steps with at least 5 earlier ones, their errors as shares of those of the rule \
+    `last value`; and the odds of failure of all that passed or failed. Over several repositories it shows what they are \
     worth to each other: the first 20 executions of each, predicted with and without the others."
 )]
 pub struct Args {

@@ -17,7 +17,7 @@ use crate::store::spool::Spool;
 /// Show where things stand, or one execution step by step
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  meow status\n  meow status 3fa9      # the execution whose id starts so\n  meow status --watch   # from another terminal: what runs, and how long it will take"
+    after_help = "Examples:\n  meow status\n  meow status 3fa9      # the execution whose id starts so\n  meow status --watch   # from another terminal: what runs, and how long still"
 )]
 pub struct Args {
     /// The start of an execution's id

@@ -25,13 +25,13 @@ pub use gate::{Standing, gate};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  meow trust --show      which files can cause execution, and what differs from what you trusted
-  meow trust             trust them as they are now
+  meow trust --show      # which files can cause execution, and what has changed
+  meow trust             # trust them as they are now
   meow trust --revoke
 
-What you ask for yourself (`meow execute ci`) always runs, as with make. What starts unasked (a workflow that `[hooks]` in
-.meow/config.toml names, a program that sets MEOW_TRIGGER, to agent for instance) runs only while every workflow file
-and the settings that decide what runs are as you trusted them. Files that the commands themselves run, such as a Makefile
+What you ask for yourself (`meow execute ci`) always runs, as with make. What starts unasked (a workflow that `[hooks]` in \
+.meow/config.toml names, a program that sets MEOW_TRIGGER, to agent for instance) runs only while every workflow file \
+and the settings that decide what runs are as you trusted them. Files that the commands themselves run, such as a Makefile \
 or the code under test, are not bound. Trust is kept in your own folder for state, never in a repository.")]
 pub struct Args {
     /// Show what can cause execution and how it differs from what was trusted; change nothing

@@ -10,7 +10,12 @@ use crate::space::Space;
 
 /// Returns every command that people see, as (words typed, long help, examples), the program itself first.
 fn commands() -> Vec<(String, String, String)> {
-    let mut root = command().term_width(100);
+    commands_within(100)
+}
+
+/// Returns the same for a terminal of so many columns.
+fn commands_within(width: usize) -> Vec<(String, String, String)> {
+    let mut root = command().term_width(width);
     root.build();
     let mut found = Vec::new();
     let mut waiting = vec![(String::from("meow"), root)];
@@ -19,7 +24,7 @@ fn commands() -> Vec<(String, String, String)> {
         let mut inner: Vec<_> = inner.map(|inner| (format!("{words} {}", inner.get_name()), inner.clone())).collect();
         inner.reverse();
         let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let help = command.term_width(100).render_long_help().to_string();
+        let help = command.term_width(width).render_long_help().to_string();
         found.push((words, help, examples));
         waiting.extend(inner);
     }
@@ -57,6 +62,39 @@ fn every_command_has_an_example_of_itself() {
         })
         .collect();
     assert!(without.is_empty(), "no example in the help of {without:?}");
+}
+
+#[test]
+fn help_fits_a_plain_terminal() {
+    for (words, help, examples) in commands_within(80) {
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "{words}: {line}");
+        }
+        // What stands in lines of its own is not broken; what is prose is not broken by hand.
+        for line in examples.lines() {
+            let wide = line.chars().count();
+            assert!(wide <= 80 || !line.starts_with(' '), "{words}: {line}");
+            let next = examples.lines().skip_while(|other| *other != line).nth(1).unwrap_or_default();
+            let goes_on = next.starts_with(|letter: char| letter.is_lowercase()) && !next.starts_with(' ');
+            assert!(wide < 80 || !goes_on, "{words}: broken behind {line}");
+        }
+    }
+}
+
+#[test]
+fn every_command_stands_in_one_group() {
+    let (_, _, text) = commands().swap_remove(0);
+    let groups = text.split("Every day:").nth(1).expect("groups");
+    let mut named: Vec<&str> = groups
+        .split([',', ' ', '\n'])
+        .filter(|word| !word.is_empty() && !word.ends_with(':') && !["Setting"].contains(word))
+        .collect();
+    named.sort_unstable();
+    let all = commands();
+    let mut there: Vec<&str> =
+        all.iter().filter_map(|(words, ..)| words.strip_prefix("meow ")).filter(|words| !words.contains(' ')).collect();
+    there.sort_unstable();
+    assert_eq!(named, there);
 }
 
 #[test]

@@ -22,10 +22,12 @@ const MOST_BYTES: u64 = 1 << 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  meow init            write .meow/workflows/ci.toml for Cargo.toml, package.json, pyproject.toml, go.mod, Makefile, justfile
-  meow init --hooks    and seal records into commits with a pre-commit hook
-  meow init --agents   and tell coding agents in AGENTS.md which commands they need
-  meow init --undo     take away everything but history and what you edited")]
+  meow init            # write .meow/workflows/ci.toml
+  meow init --hooks    # and seal records into commits with a pre-commit hook
+  meow init --agents   # and tell coding agents in AGENTS.md what they need
+  meow init --undo     # take away all but history and what you edited
+
+The workflow fits what is found: Cargo.toml, package.json, pyproject.toml, go.mod, Makefile or justfile.")]
 pub struct Args {
     /// Put in the pre-commit hook that seals records into commits
     #[arg(long)]
