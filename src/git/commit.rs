@@ -52,6 +52,7 @@ impl IndexTaker {
         }
         command
             .args(["update-index", "-z", "--index-info"])
+            .env("LC_ALL", "C")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -83,7 +84,10 @@ impl IndexTaker {
         // git says itself what it did not take; a pipe that it closed early is no news beside that.
         let _ = git.stdin.take().map(|mut stdin| stdin.write_all(lines));
         let output = git.wait_with_output();
-        self.locks.clear();
+        // Where git has taken the files its lock became the index: one that is there now is somebody else's.
+        if !output.as_ref().is_ok_and(|output| output.status.success()) {
+            self.locks.clear(output.as_ref().ok());
+        }
         Some(output)
     }
 }
@@ -128,7 +132,10 @@ impl Repository {
         if files.is_empty() { Ok(()) } else { IndexTaker::start(self, index)?.put(files) }
     }
 
-    /// Commits `files` on top of HEAD, and puts them into the index.
+    /// Puts `files` into the index and commits them on top of HEAD.
+    ///
+    /// The index comes first: where another process holds it, or this one dies in between, the files are staged or nothing has
+    /// happened. A commit that the index knows nothing of would be taken back by the person's next one.
     ///
     /// What else is staged stays staged. Works on an unborn branch and on a detached HEAD; signs where the person signs
     /// commits; runs no hooks. Another commit made at the same moment wins, and this one fails.
@@ -170,10 +177,17 @@ impl Repository {
         };
         written.push(commit.id);
         self.sync_loose(&written).map_err(trouble(wrong()))?;
+        self.put_in_index(files, None)?;
         let summary = message.lines().next().unwrap_or_default();
         let first = if head.is_none() { " (initial)" } else { "" };
-        self.move_reference("HEAD", head, Some(Oid(commit.id)), &format!("commit{first}: {summary}"))?;
-        self.put_in_index(files, None)?;
+        let log = format!("commit{first}: {summary}");
+        if let Err(error) = self.move_reference("HEAD", head, Some(Oid(commit.id)), &log) {
+            // Nothing has happened, then: the index says of these files what HEAD does.
+            let former = |path: &str| Some(Oid(base.lookup_entry(path.split('/')).ok()??.object_id()));
+            let before: Vec<FileChange> = files.iter().map(|(path, _)| (path.clone(), former(path))).collect();
+            let _ = self.put_in_index(&before, None);
+            return Err(error);
+        }
         Ok(Oid(commit.id))
     }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
@@ -37,7 +37,7 @@ impl Repository {
             None => format!("start\ndelete {name} {old}\nprepare\n"),
         };
         let mut command = self.git();
-        command.args(["update-ref", "--stdin"]);
+        command.args(["update-ref", "--stdin"]).env("LC_ALL", "C");
         if !log.is_empty() {
             command.args(["-m", log]);
         }
@@ -54,8 +54,9 @@ impl Repository {
         let locks = Locks::of(&files);
         let mut git = command.spawn().map_err(trouble(wrong()))?;
         let (mut to_git, from_git) = (git.stdin.take(), git.stdout.take());
-        // git says itself what it does not take; a pipe that it closed early is no news beside that.
-        let _ = to_git.as_mut().map(|to_git| to_git.write_all(line.as_bytes()));
+        // git says itself what it does not take; a pipe that it closed early is no news beside that. It would wait for the
+        // rest of a line that was not written in full.
+        to_git = to_git.filter(|to_git| (&*to_git).write_all(line.as_bytes()).is_ok());
         let said = from_git.into_iter().flat_map(|from_git| BufReader::new(from_git).lines());
         for line in said.map_while(std::io::Result::ok) {
             if line == "prepare: ok" {
@@ -67,7 +68,7 @@ impl Repository {
         }
         drop(to_git);
         let output = git.wait_with_output().map_err(trouble(wrong()))?;
-        locks.clear();
+        locks.clear(Some(&output));
         if let Some(note) = note {
             note.end();
         }
@@ -118,8 +119,12 @@ impl Locks {
         Self(files.iter().map(|file| lock_of(file)).filter(|lock| !lock.exists()).collect())
     }
 
-    /// Removes what git, which has ended, left of them.
-    pub fn clear(&self) {
+    /// Removes what git, which has ended, left of them. Where it found one there that was somebody else's, it says so in the
+    /// words of the C locale, and has taken back its own.
+    pub fn clear(&self, ended: Option<&Output>) {
+        if ended.is_some_and(|output| String::from_utf8_lossy(&output.stderr).contains("File exists")) {
+            return;
+        }
         let state = |lock: &Path| lock.symlink_metadata().and_then(|metadata| metadata.modified()).ok();
         let left: Vec<_> = self.0.iter().filter_map(|lock| Some((lock, state(lock)?))).collect();
         if !left.is_empty() {

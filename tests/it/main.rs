@@ -41,6 +41,7 @@ mod learnt;
 mod limits;
 mod list;
 mod live;
+mod locked;
 mod markup;
 mod null;
 mod optimize;

@@ -55,7 +55,7 @@ fn hooked() -> Space {
 }
 
 /// Returns the segments that a commit holds.
-fn segments(space: &Space, commit: &str) -> Vec<String> {
+pub fn segments(space: &Space, commit: &str) -> Vec<String> {
     let listed = space.git(&["ls-tree", "-r", "--name-only", commit, ".meow/records"]);
     listed.lines().map(str::to_owned).collect()
 }
