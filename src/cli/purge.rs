@@ -49,10 +49,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 
     let tombstones = Removal::purge(stamp::now(Some(&repository), &context.settings)?, &records);
     let removals: Removals = tombstones.iter().collect();
-    let mut changes = Vec::<FileChange>::new();
+    let (mut changes, mut written) = (Vec::<FileChange>::new(), Vec::new());
     for tombstone in &tombstones {
         let id = tombstone.id()?;
-        let bytes = read(&store::put(&meow, ACTIONS, &id, tombstone)?)?;
+        let file = store::put(&meow, ACTIONS, &id, tombstone)?;
+        let bytes = read(&file)?;
+        written.push(file);
         changes.push((format!("{}/{id}.toml", DATA_FOLDERS[3]), Some(repository.write_blob(&bytes)?)));
     }
     let replaced = match repository.head()? {
@@ -63,10 +65,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         changes.push((path.clone(), None));
         if let Some((place, bytes)) = left {
             store::write(&meow, place, bytes)?;
+            written.push(meow.join(place));
             changes.push((format!(".meow/{place}"), Some(repository.write_blob(bytes)?)));
         }
     }
-    let commit = repository.commit_paths("One execution purged", &changes)?;
+    // A tombstone that stays behind hides the execution from whoever tries again.
+    let take_back = |_: &Error| written.iter().for_each(|file| drop(fs::remove_file(file)));
+    let commit = repository.commit_paths("One execution purged", &changes).inspect_err(take_back)?;
     for path in replaced.keys() {
         // A file that is not checked out is gone already.
         let _ = fs::remove_file(top.join(path));

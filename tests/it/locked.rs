@@ -59,3 +59,20 @@ fn a_lock_that_another_program_takes_first_stays() {
     space.meow_ok(&["commit"]);
     assert_eq!(segments(&space, "HEAD").len(), 1);
 }
+
+#[test]
+fn a_purge_that_git_refuses_can_be_tried_again() {
+    let space = waiting();
+    execute(&space.root(), 2);
+    space.meow_ok(&["commit"]);
+    let held = segments(&space, "HEAD");
+    space.write(".git/index.lock", "");
+    assert_eq!(space.meow(&["purge", "0202"]).code, 3);
+    assert_eq!(space.meow(&["store", "prune", "--before", "2026-01-01"]).code, 3);
+    fs::remove_file(space.root().join(".git/index.lock")).expect("removed");
+    assert_eq!(space.git(&["status", "--porcelain"]), "", "nothing stays that hides it or takes its place");
+    assert_eq!(segments(&space, "HEAD"), held);
+    space.meow_ok(&["purge", "0202"]);
+    assert_ne!(segments(&space, "HEAD"), held);
+    assert_eq!(space.git(&["status", "--porcelain"]), "");
+}

@@ -83,7 +83,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<u8> {
         fs::read(&file).map_err(|error| Error::store(format!("{} cannot be read", file.display())).cause(error))?;
     let mut changes = gone.clone();
     changes.push((format!("{}/{id}.toml", DATA_FOLDERS[3]), Some(repository.write_blob(&bytes)?)));
-    let commit = repository.commit_paths(&format!("{words}, before {}", args.before), &changes)?;
+    let message = format!("{words}, before {}", args.before);
+    let commit = repository.commit_paths(&message, &changes).inspect_err(|_| drop(fs::remove_file(&file)))?;
     for (path, _) in &gone {
         // A file that is not checked out is gone already.
         let _ = fs::remove_file(top.join(path));
