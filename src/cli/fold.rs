@@ -61,8 +61,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 
 /// Returns the segments of all writers that HEAD lacks, by path.
 fn gather(repository: &Repository, context: &Context) -> Result<BTreeMap<String, Vec<u8>>> {
-    let held = repository.head()?.map_or_else(|| Ok(BTreeSet::default()), |head| paths(repository, head))?;
-    let removals = scan::removals(repository);
+    let tip = repository.head()?;
+    let held = tip.map_or_else(|| Ok(BTreeSet::default()), |tip| paths(repository, tip))?;
+    let removals = scan::removals(repository, tip);
     let mut files = BTreeMap::new();
     for tip in repository.writers()? {
         let found = repository.blobs_under(tip.commit, DATA_FOLDERS[0]).unwrap_or_else(|error| {

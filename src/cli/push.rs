@@ -184,7 +184,7 @@ impl Fold<'_> {
         let ours = self.repository.reference(self.name)?.ok_or_else(|| Error::git(format!("{} is gone", self.name)))?;
         let Some(theirs) = self.repository.reference(&theirs)? else { return Ok((ours, Lease::Ancestor)) };
         let held: BTreeSet<String> = paths(self.repository, ours)?;
-        let removals = scan::removals(self.repository);
+        let removals = scan::removals(self.repository, remote_tip(self.repository, self.remote)?);
         let mut missing = Vec::new();
         for (path, blob) in self.repository.blobs_under(theirs, DATA_FOLDERS[0])? {
             let place = place(&path);
@@ -240,11 +240,11 @@ pub(super) fn remote_tip(repository: &Repository, remote: &str) -> Result<Option
     repository.reference(&format!("refs/remotes/{remote}/{branch}")).or(Ok(None))
 }
 
-/// Returns whether the commit `branch` holds every record that the writer's commit `held` holds, apart from what was
-/// taken out on purpose.
+/// Returns whether the commit `branch` holds every record that the writer's commit `held` holds, apart from what it says was
+/// taken out on purpose: what any other branch says, merged or not, is no reason to delete.
 pub(super) fn landed(repository: &Repository, held: Oid, branch: Oid) -> Result<bool> {
     let there = paths(repository, branch)?;
-    let removals = scan::removals(repository);
+    let removals = scan::removals_of(repository, branch);
     for (path, blob) in repository.blobs_under(held, DATA_FOLDERS[0])? {
         let place = place(&path);
         let is_there = there.contains(&path)

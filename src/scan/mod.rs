@@ -21,7 +21,7 @@ use rayon::prelude::*;
 pub use collect::Collector;
 pub use history::{Attempts, Change, Executions, History, Name, Names, RepositoryFacts};
 pub use look::Looked;
-pub use repository::{removals, repository, sources};
+pub use repository::{removals, removals_of, repository, sources};
 
 use crate::error::Result;
 use repository::Listing;

@@ -233,16 +233,33 @@ fn read_spool(repository: &Repository, warnings: &mut Vec<String>, take: &mut dy
     }
 }
 
-/// Returns what was taken out on purpose, as any tip or work tree says.
-pub fn removals(repository: &Repository) -> Removals {
-    removals_at(repository, &repository.tips().unwrap_or_default())
+/// Returns what was taken out on purpose: what is purged as any tip or work tree says, what is pruned as `branch` says,
+/// since that was decided for a branch.
+pub fn removals(repository: &Repository, branch: Option<Oid>) -> Removals {
+    let own = branch.map(|branch| removals_of(repository, branch)).unwrap_or_default();
+    removals_at(repository, &repository.tips().unwrap_or_default()).pruned_as(&own)
+}
+
+/// Returns what was taken out on purpose as one commit says.
+pub fn removals_of(repository: &Repository, commit: Oid) -> Removals {
+    let mut removals = Removals::default();
+    read_removals(repository, &[commit], &mut removals);
+    removals
 }
 
 fn removals_at(repository: &Repository, tips: &[Tip]) -> Removals {
     let mut removals = Removals::default();
+    read_removals(repository, &tips.iter().map(|tip| tip.commit).collect::<Vec<_>>(), &mut removals);
+    for text in work_trees(repository).iter().flat_map(|meow| store::texts(meow, removal::ACTIONS)) {
+        removals.add(text.as_bytes());
+    }
+    removals
+}
+
+fn read_removals(repository: &Repository, commits: &[Oid], removals: &mut Removals) {
     let (mut seen_trees, mut seen_blobs) = (HashSet::new(), HashSet::new());
-    for tip in tips {
-        let tree = repository.tree_at(tip.commit, ACTIONS).ok().flatten().filter(|tree| seen_trees.insert(*tree));
+    for commit in commits {
+        let tree = repository.tree_at(*commit, ACTIONS).ok().flatten().filter(|tree| seen_trees.insert(*tree));
         let entries = tree.and_then(|tree| repository.entries(tree).ok()).unwrap_or_default();
         for entry in entries.into_iter().filter(|entry| !entry.folder && seen_blobs.insert(entry.id)) {
             let small = repository.blob_size(entry.id).is_ok_and(|size| size <= store::toml::MAX_BYTES as u64);
@@ -251,10 +268,6 @@ fn removals_at(repository: &Repository, tips: &[Tip]) -> Removals {
             }
         }
     }
-    for text in work_trees(repository).iter().flat_map(|meow| store::texts(meow, removal::ACTIONS)) {
-        removals.add(text.as_bytes());
-    }
-    removals
 }
 
 /// Returns one warning about things that were skipped: how many, and the first few with their causes.

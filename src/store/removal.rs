@@ -96,6 +96,12 @@ impl Removals {
         }
     }
 
+    /// Returns the same purges, with what was pruned of a branch instead.
+    #[must_use]
+    pub fn pruned_as(self, branch: &Self) -> Self {
+        Self { before: branch.before, ..self }
+    }
+
     /// Returns whether nothing was removed.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.before.is_none()

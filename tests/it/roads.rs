@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use meow::git::Repository;
+use meow::record::{ExecutionId, RecordId};
 use meow::scan::{self, ScanOptions};
 use meow::store::spool::Spool;
 
@@ -95,6 +96,42 @@ fn the_whole_road_there_and_back() {
     for folder in [one, two, &bare] {
         space.git_in(folder, &["fsck", "--full", "--strict"]);
     }
+}
+
+#[test]
+fn what_a_branch_says_was_taken_out_deletes_no_ref_before_it_is_merged() {
+    let (space, bare, clones) = cloned(2);
+    let [one, two] = [&clones[0], &clones[1]];
+    execute(one, 1);
+    ok(&space, one, &["push"]);
+    // Anybody who may push a branch may say so.
+    space.git_in(two, &["checkout", "--quiet", "-b", "topic"]);
+    let actions = two.join(".meow/actions");
+    fs::create_dir_all(&actions).expect("a folder");
+    let at = "at = \"2025-11-22T00:00:00Z\"";
+    let pruned = format!("kind = \"pruned\"\n{at}\nbefore = \"2999-01-01T00:00:00Z\"\n");
+    fs::write(actions.join("20251122T000000Z-0123456789ab.toml"), pruned).expect("written");
+    let id = |step| RecordId::of(ExecutionId::from_bytes([1; 12]), step, 1);
+    let purged = format!("kind = \"purged\"\n{at}\nrecords = [\"{}\", \"{}\"]\n", id("build"), id("test"));
+    fs::write(actions.join("20251122T000000Z-0123456789ac.toml"), purged).expect("written");
+    space.git_in(two, &["add", ".meow"]);
+    space.git_in(two, &["commit", "--quiet", "--message=topic"]);
+    space.git_in(two, &["push", "--quiet", "origin", "topic"]);
+    space.git_in(two, &["checkout", "--quiet", "main"]);
+    ok(&space, two, &["fetch"]);
+    assert!(ok(&space, two, &["fold", "--delete"]).contains("0 refs deleted"));
+    assert_eq!(writers(&space, &bare).len(), 1, "the only place that has them");
+    // Purged records are folded nowhere; what was pruned of another branch is.
+    space.git_in(two, &["checkout", "--quiet", "topic"]);
+    space.git_in(two, &["rm", "--quiet", ".meow/actions/20251122T000000Z-0123456789ac.toml"]);
+    space.git_in(two, &["commit", "--quiet", "--message=pruned only"]);
+    space.git_in(two, &["push", "--quiet", "origin", "topic"]);
+    assert!(meow(&space, two, &["fold"]).err.contains("nothing to fold"), "pruned here");
+    space.git_in(two, &["checkout", "--quiet", "main"]);
+    assert!(ok(&space, two, &["fold"]).contains("Records of 1 segment folded"));
+    space.git_in(two, &["push", "--quiet", "origin", "main"]);
+    assert!(ok(&space, two, &["fold", "--delete"]).contains("1 ref deleted"));
+    assert_eq!(held(&bare), (1, 2));
 }
 
 #[test]
