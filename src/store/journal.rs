@@ -326,6 +326,20 @@ pub(super) fn look(path: &Path) -> Result<(bool, Vec<u8>)> {
     Err(unreadable(path))
 }
 
+/// Returns whether nothing that was appended to a journal reached the disk, as after a power cut: no process has it open, and
+/// none of its lines is whole, whichever meow wrote them.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn is_void(path: &Path) -> Result<bool> {
+    if is_locked(path)? {
+        return Ok(false);
+    }
+    let mut void = true;
+    files::each_line(path, MAX_BYTES, &mut |line| void &= checked(line).is_none())?;
+    Ok(void)
+}
+
 /// Attempts that started and did not finish yet: never many, however long the journal.
 #[derive(Default)]
 struct Started {
@@ -361,8 +375,13 @@ fn cancelled(attempt: Attempt) -> Attempt {
 }
 
 fn entry(line: &[u8]) -> Option<Entry> {
+    serde_json::from_str(checked(line)?).ok()
+}
+
+/// Returns what a whole line says.
+fn checked(line: &[u8]) -> Option<&str> {
     let (hash, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    (hash == check(json.as_bytes())).then(|| serde_json::from_str(json).ok())?
+    (hash == check(json.as_bytes())).then_some(json)
 }
 
 fn is_locked(path: &Path) -> Result<bool> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal::State;
 use super::spool::{Spool, Spooled};
-use super::{files, segment};
+use super::{files, journal, segment};
 use crate::error::{Error, Result};
 use crate::record::{ExecutionId, Record};
 
@@ -90,6 +90,8 @@ impl Spool {
                     executions.push(spooled.execution);
                 }
                 Ok(_) => {}
+                // It would be named at every commit, and holds nothing.
+                Err(_) if journal::is_void(&spooled.path).unwrap_or(false) => files::remove(&spooled.path)?,
                 Err(error) => sealed.troubles.push(error),
             }
         }

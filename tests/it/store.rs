@@ -317,6 +317,26 @@ fn store_a_journal_is_freed_only_when_its_segment_is_reached() {
 }
 
 #[test]
+fn store_a_journal_of_which_nothing_reached_the_disk_is_named_no_more() {
+    let folder = folder();
+    let (spool, meow) = (Spool::new(&folder.path().join("private")), folder.path().join(".meow"));
+    for seed in 1..=3 {
+        spool_one(&spool, "main", seed, 2);
+    }
+    let paths: Vec<_> = spool.list().expect("listed").into_iter().map(|spooled| spooled.path).collect();
+    let whole = std::fs::read(&paths[2]).expect("read");
+    std::fs::write(&paths[0], b"").expect("cut");
+    std::fs::write(&paths[1], [&[0; 4096], &whole[..40]].concat()).expect("cut");
+    // The first line is lost, and others are not.
+    let second = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(1).expect("lines").0;
+    std::fs::write(&paths[2], &whole[second..]).expect("cut");
+    let sealed = seal(&spool, &meow);
+    assert_eq!((sealed.executions, sealed.troubles.len()), (0, 1), "{:?}", sealed.troubles);
+    assert!(sealed.troubles[0].to_string().contains(paths[2].to_str().expect("plain")));
+    assert_eq!(paths.iter().map(|path| path.exists()).collect::<Vec<_>>(), [false, false, true]);
+}
+
+#[test]
 fn store_many_sealing_at_once_seal_once() {
     let folder = folder();
     let (spool, meow) = (Spool::new(&folder.path().join("git")), folder.path().join(".meow"));
