@@ -103,6 +103,18 @@ fn hooks_path_is_respected() {
 }
 
 #[test]
+fn a_file_called_head_makes_no_git_directory() {
+    let space = Space::repository();
+    space.git(&["config", "core.hooksPath", ".githooks"]);
+    space.meow_ok(&["hooks", "install"]);
+    space.write("HEAD", "of the project's own\n");
+    crate::sealing::execute(&space.root(), 1);
+    space.git(&["add", "HEAD"]);
+    space.git(&["commit", "--quiet", "--message=work"]);
+    assert_eq!(crate::sealing::segments(&space, "HEAD").len(), 1);
+}
+
+#[test]
 fn what_cannot_be_chained_is_refused_and_untouched() {
     let space = Space::repository();
     let folder = space.root().join(".git/hooks");

@@ -46,7 +46,7 @@ pub fn script(wanted: Wanted, before: Before) -> String {
         (true, _) => "",
         (false, "pre-commit") => {
             "# An empty spool has nothing to seal.\n\
-             if [ $# = 0 ] && [ -f \"$folder/../HEAD\" ] && [ ! -s \"$folder/../meow/moving\" ]; then\n    \
+             if [ $# = 0 ] && [ -f \"$folder/../HEAD\" ] && [ -d \"$folder/../objects\" ] && [ ! -s \"$folder/../meow/moving\" ]; then\n    \
                  for journal in \"$folder\"/../meow/spool/*/*.journal; do\n        \
                      [ -e \"$journal\" ] || exit 0\n        \
                      break\n    \
