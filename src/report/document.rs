@@ -82,6 +82,19 @@ impl Table {
     pub fn row(&mut self, cells: impl IntoIterator<Item = Piece>) {
         self.rows.push(cells.into_iter().map(|cell| vec![cell]).collect());
     }
+
+    /// Returns the table without the columns in which every row says nothing but this.
+    #[must_use]
+    pub fn without(mut self, nothing: &str) -> Self {
+        let nothing = vec![words(nothing)];
+        for place in (0..self.columns.len()).rev() {
+            if !self.rows.is_empty() && self.rows.iter().all(|row| row.get(place) == Some(&nothing)) {
+                self.columns.remove(place);
+                self.rows.iter_mut().for_each(|row| drop(row.remove(place)));
+            }
+        }
+        self
+    }
 }
 
 /// Returns a piece of words.
@@ -97,4 +110,20 @@ pub fn strong(text: impl Into<String>) -> Piece {
 /// Returns a name.
 pub fn name(text: impl Into<String>) -> Piece {
     Piece::Name(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_that_say_nothing_are_left_out() {
+        let mut table = Table::new(&["step", "machine", ">n", ">memory"]);
+        assert_eq!(table.clone().without("–").columns.len(), 4, "an empty table keeps its titles");
+        table.row([name("all"), words("all"), words("2"), words("–")]);
+        table.row([name("all"), words("all"), words("–"), words("–")]);
+        let left = table.without("–").without("all");
+        assert_eq!(left.columns, Table::new(&["step", ">n"]).columns);
+        assert_eq!(left.rows, [[[name("all")], [words("2")]], [[name("all")], [words("–")]]]);
+    }
 }

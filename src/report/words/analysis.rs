@@ -113,7 +113,7 @@ fn doubt(step: &Pattern, known: &Flakiness) -> Line {
     let said = match known.verdict {
         Verdict::Flaky => format!(
             " is flaky: it passed and failed on {}, and fails {} where it can pass.",
-            format::count(known.contradicted, "same input"),
+            super::insights::inputs(known.contradicted),
             odds(known.failure.as_ref()),
         ),
         Verdict::Suspect => format!(
@@ -140,7 +140,7 @@ fn steps(pattern: &WorkflowPattern) -> Table {
         ">cpu",
         ">cpu p90",
         ">memory",
-        ">p90",
+        ">memory p90",
         ">set aside",
     ];
     let mut table = Table::new(&titles);
@@ -151,7 +151,8 @@ fn steps(pattern: &WorkflowPattern) -> Table {
             table.row(cells(step));
         }
     }
-    table
+    // Imports know little; what is unknown of every step needs no column, nor does a machine that is none.
+    table.without("–").without("all")
 }
 
 fn cells(step: &Pattern) -> [Piece; 15] {

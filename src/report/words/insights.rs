@@ -240,7 +240,7 @@ pub(in crate::report) fn sentence(insight: &Insight) -> String {
         ),
         Finding::Flaky { contradicted, rate, low, high } => format!(
             "{step} passed and failed on {}; it fails {} ({} – {}) where it can pass",
-            count(*contradicted, "same input"),
+            inputs(*contradicted),
             percent(*rate),
             percent(*low),
             percent(*high)
@@ -256,6 +256,11 @@ pub(in crate::report) fn sentence(insight: &Insight) -> String {
             format!("{step} {}", far_outside(*took_ms, *p10_ms, *p90_ms))
         }
     }
+}
+
+/// Returns on how many inputs a step passed and failed.
+pub(super) fn inputs(contradicted: u64) -> String {
+    if contradicted == 1 { "the same input".to_owned() } else { format!("each of {contradicted} inputs") }
 }
 
 /// Returns what more slots would bring.
