@@ -213,6 +213,7 @@ fn perform(
     stop.on_signals().map_err(|error| Error::new(Kind::Bug, "no signal handlers").cause(error))?;
     let redactor = Arc::new(run.redactor());
     let groups = sandbox::groups(plan, context);
+    let confined = sandbox.is_some();
     let options = Options { sandbox, groups, ..run.options(repository, &logs, &redactor) };
     let mut progress = Progress::new(plan, terminal, args.keep_going, args.manual);
     let mut summary = Summary::new(plan, id);
@@ -241,6 +242,9 @@ fn perform(
         let _ = seal::free(repository);
     }
     run.show(&summary, &logs, &redactor);
+    if confined && outcome == ExecutionOutcome::Failed {
+        sandbox::explain(context);
+    }
     // Variables would have to be typed again.
     if recorded && terminal.draws() && !args.json && args.events.is_none() && args.variables.is_empty() {
         summary.next(args.workflow.as_deref(), resume.is_some()).inspect(|next| terminal.say(next));

@@ -40,6 +40,14 @@ pub fn prepare(name: &str, project: &Project, plan: &Plan, context: &Context) ->
     }
 }
 
+/// Says after a failure what a sandbox keeps from steps: a tool that is not found only there looks like a fault of the step.
+pub fn explain(context: &Context) {
+    context.terminal.say(
+        "steps ran in a sandbox: the home folder was empty but for the workflow's `reads` and `writes`, and there was no \
+         network without `network = true`",
+    );
+}
+
 /// Returns control groups for the steps of a plan that declare limits; `None` where none does or a watchdog has to do. Which
 /// of them it is, only `--verbose` says.
 pub fn groups(plan: &Plan, context: &Context) -> Option<Arc<Groups>> {

@@ -346,6 +346,7 @@ run = "exit 7"
     assert_eq!((&end("net")["ending"]["code"], &end("code")["ending"]["code"]), (&0.into(), &7.into()));
     assert_eq!(end("grace")["ending"]["ending"], "timed-out");
     assert!(space.has("made") && space.has("tidied") && space.home().join(".cache/tool/kept").exists(), "{}", said.err);
+    assert!(said.err.contains("steps ran in a sandbox: the home folder was empty but for"), "{}", said.err);
     space.write(".meow/workflows/wide.toml", "formula = \"wide\"\nsandbox = \"auto\"\nwrites = [\"~/../home/.cache/..\"]\n[[steps]]\nid = \"a\"\nrun = \"true\"\n");
     let said = space.meow(&["execute", "wide"]);
     assert!(said.code == 2 && said.err.contains("leads upwards"), "{}", said.err);
