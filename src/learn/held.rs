@@ -20,7 +20,7 @@ pub(crate) struct Held {
     pub roles: BTreeMap<Name, Role>,
 }
 
-/// Returns the latest of a workflow's `executions` that ran it as a whole and passed, oldest first.
+/// Returns the latest of a workflow's `executions` that ran it as a whole, with several steps, and passed, oldest first.
 pub(crate) fn held(history: &History, rows: &[Range<usize>], executions: &[usize]) -> Vec<Held> {
     let is_whole = |at: &usize| history.executions.outcome[*at] == Outcome::Passed && !history.is_partial(*at);
     let mut latest: Vec<usize> = executions.iter().copied().rev().filter(is_whole).take(LATEST).collect();
@@ -29,7 +29,7 @@ pub(crate) fn held(history: &History, rows: &[Range<usize>], executions: &[usize
         let timeline = Timeline::of(history, rows[execution].clone());
         Held { execution, roles: timeline.roles(), timeline }
     };
-    latest.into_iter().map(one).collect()
+    latest.into_iter().map(one).filter(|past| past.roles.len() > 1).collect()
 }
 
 impl Held {

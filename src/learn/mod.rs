@@ -7,6 +7,7 @@ mod bounds;
 mod by_size;
 pub mod causes;
 pub mod change;
+pub(crate) mod current;
 pub mod doubts;
 mod experts;
 pub mod failure;

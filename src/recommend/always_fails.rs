@@ -21,8 +21,11 @@ fn finding(case: &Case, step: &str, red: &Red) -> Option<Finding> {
     let length = red.run.len() as u64;
     let minutes: Vec<f64> = red.run.iter().rev().map(|(_, ms)| ms / 60_000.0).collect();
     let weekly = case.weekly();
+    // It need not run in each execution.
+    let first = red.run.first().map_or(0, |(at, _)| *at);
+    let since = case.executions().iter().filter(|at| **at >= first && !case.history.is_partial(**at)).count() as u64;
     let Estimate { gain, confidence } =
-        estimate(&rates(length, length), &minutes, |share, minutes| weekly * share * minutes);
+        estimate(&rates(length, since.max(length)), &minutes, |share, minutes| weekly * share * minutes);
     let total: f64 = red.run.iter().map(|(_, ms)| ms).sum();
     Some(Finding {
         rule: "always-fails",

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::gain::Estimate;
 use super::{Advice, Change, Risk};
 use crate::learn::asked::{self, Course, courses};
+use crate::learn::current::is_current;
 use crate::learn::timeline;
 use crate::learn::{Knowledge, WorkflowPattern};
 use crate::record::{Digest, Outcome};
@@ -109,6 +110,15 @@ impl Case<'_> {
         let outcomes = &self.history.executions.outcome;
         let counts = |at: &usize| outcomes[*at] == Outcome::Passed && !self.history.is_partial(*at);
         self.executions().iter().copied().filter(counts).collect()
+    }
+
+    /// Returns whether a step still belongs to the workflow.
+    pub fn is_current(&self, step: &str) -> bool {
+        let steps = &self.history.attempts.step;
+        let name = self.history.names.find(step);
+        let rows = self.executions().iter().flat_map(|at| self.rows[*at].clone());
+        let own: Vec<usize> = rows.filter(|row| Some(steps[*row]) == name).collect();
+        is_current(self.history, self.executions(), &own)
     }
 
     /// Returns the execution of a row.

@@ -41,7 +41,10 @@ pub fn recommend_from(history: &History) -> Vec<Advice> {
 /// Returns what the rules say of a workflow.
 fn said(case: &Case) -> Vec<Advice> {
     let rules = [always_fails::findings, dominant::findings, retry::findings, slots::findings, timeout::findings];
-    let findings = rules.iter().flat_map(|rule| rule(case)).filter(|finding| finding.estimate.gain.low > 0.0);
+    let is_open = |finding: &case::Finding| {
+        finding.estimate.gain.low > 0.0 && finding.step.as_deref().is_none_or(|step| case.is_current(step))
+    };
+    let findings = rules.iter().flat_map(|rule| rule(case)).filter(is_open);
     findings.map(|finding| case.advice(finding)).collect()
 }
 

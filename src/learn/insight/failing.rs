@@ -3,6 +3,7 @@
 use super::Finding;
 use super::view::{Candidate, View};
 use crate::learn::beta::above;
+use crate::learn::current::is_current;
 use crate::learn::median;
 use crate::learn::red::{self, Red};
 use crate::record::Outcome;
@@ -22,7 +23,8 @@ pub(super) fn search(view: &View, candidates: &mut Vec<Candidate>) {
 }
 
 fn red(view: &View, step: &str, rows: &[usize]) -> Candidate {
-    let Some(Red { run, trees, passed_before, doubt }) = red::red(view.history, rows) else {
+    let red = red::red(view.history, rows).filter(|_| is_current(view.history, &view.executions, rows));
+    let Some(Red { run, trees, passed_before, doubt }) = red else {
         return Candidate::tested(Some(step), 1.0, 0, None);
     };
     let n = run.len() as u64;

@@ -211,7 +211,7 @@ pub(in crate::report) fn sentence(insight: &Insight) -> String {
             change(*high)
         ),
         Finding::OversizedCpu { declared, used } => {
-            format!("{step} declares {declared:.0} processors and never kept more than {used:.1} busy")
+            format!("{step} declares {declared} processors and never kept more than {used:.1} busy")
         }
         Finding::OversizedMemory { declared, used } => {
             format!("{step} declares {} and never took more than {}", bytes(*declared), bytes(*used))
