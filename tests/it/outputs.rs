@@ -51,7 +51,9 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
         };
         found.entry(name).or_default().extend(values);
     };
-    for space in [Space::repository(), lived(1), lived(2), project().0, verified(), worked(), branched(), changed()] {
+    let [plain, still] = imported();
+    let made = [Space::repository(), lived(1), lived(2), project().0, verified(), worked(), branched(), changed()];
+    for space in made.into_iter().chain([plain, still]) {
         see(&space, "analysis", &["analyze", "--json"]);
         see(&space, "insights", &["insights", "--json"]);
         see(&space, "learning-report", &["learning-report", "--days", "60", "--json"]);
@@ -61,6 +63,7 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
         see(&space, "workflows", &["list", "--json"]);
         see(&space, "log", &["log", "--json"]);
         see(&space, "recommendations", &["recommendations", "list", "--all", "--json"]);
+        see(&space, "recommendations", &["recommendations", "--json"]);
         see(&space, "comparison", &["report", "--json"]);
         see(&space, "comparison", &["report", "--gate", "--json"]);
         see(&space, "losses", &["report", ".", "--json"]);
@@ -187,6 +190,39 @@ fn changed() -> Space {
         }
     });
     remembers("changed", &records)
+}
+
+/// Returns projects that know of their executions what a foreign file says, and no more: of commits, machines, memory and
+/// needs nothing. In the first steps fail, are cancelled, change with their metrics, take unknown times, or hold up all others; in the
+/// second they always take the same time, or none.
+fn imported() -> [Space; 2] {
+    let row = |at: usize, workflow: &str, step: &str, (outcome, duration): (&str, Option<usize>), metric: i32| {
+        let duration = duration.map_or_else(|| "null".to_owned(), |duration| duration.to_string());
+        format!(
+            r#"{{"execution":"{at}","workflow":"{workflow}","step":"{step}","attempt":1,"started_at":"2025-11-{:02}T{:02}:00:00Z","duration_ms":{duration},"outcome":"{outcome}","metrics":{{"m":{metric}}}}}"#,
+            1 + at / 24,
+            at % 24
+        )
+    };
+    let (mut plain, mut still) = (Vec::new(), Vec::new());
+    for at in 0..60 {
+        let (late, odd) = (at >= 30, at % 7);
+        plain.push(row(at, "failed", "a", ("failed", Some(1_000)), 1));
+        plain.push(row(at, "cancelled", "a", ("cancelled", Some(1_000)), 1));
+        let changed = if late { (4_000 + odd, -9) } else { (1_000 + odd, -5) };
+        plain.push(row(at, "changed", "a", ("passed", Some(changed.0)), changed.1));
+        plain.push(row(at, "unmeasured", "a", ("passed", None), changed.1));
+        plain.push(row(at, "long", "a", ("passed", Some(900_000 + odd)), 1));
+        plain.push(row(at, "long", "b", ("passed", Some(1_000)), 1));
+        still.push(row(at, "still", "a", ("passed", Some(0)), 0));
+        still.push(row(at, "still", "b", ("passed", Some(5)), 0));
+    }
+    [plain, still].map(|rows| {
+        let space = Space::repository();
+        space.write("rows.jsonl", &rows.join("\n"));
+        space.meow_ok(&["import", "jsonl", "rows.jsonl"]);
+        space
+    })
 }
 
 /// Returns a project in which workflows really ran, one step failed, and one recommendation is applied.
