@@ -28,15 +28,19 @@ fn block(block: &Block, width: usize) -> String {
     match block {
         Block::Title(title) => line(title),
         Block::Paragraph(text) | Block::Note(text) => wrapped(&line(text), "", width.min(PLAIN)),
-        Block::Lead(lines) => {
-            lines.iter().map(|one| wrapped(&line(one), "  ", width.min(PLAIN))).collect::<Vec<_>>().join("\n")
-        }
+        Block::Lead(lines) => lines.iter().map(|one| sentence(one, width)).collect::<Vec<_>>().join("\n"),
         Block::Table(table) => grid(table, width),
         Block::Details(summary, inner) => {
             let inner: Vec<String> = inner.iter().map(|one| self::block(one, width)).collect();
             format!("{}\n{}", line(summary), inner.join("\n\n"))
         }
     }
+}
+
+/// Returns a line of its own; what is but a name, such as a line of a file, is not broken.
+fn sentence(one: &Line, width: usize) -> String {
+    let text = line(one);
+    if matches!(one[..], [Piece::Name(_)]) { text } else { wrapped(&text, "  ", width.min(PLAIN)) }
 }
 
 /// Returns words in lines of at most `most` characters where they allow it, the later ones indented.
@@ -174,6 +178,14 @@ mod tests {
         check(&titles, &row, 50, below);
         let beside = " step                     median   memory  processor\n a-step-with-a-name  12 min 30 s  1.0 GiB      8.5 s";
         check(&titles, &row, 60, beside);
+    }
+
+    #[test]
+    fn sentences_are_broken_and_lines_of_files_are_not() {
+        let long = "+run = \"a b\" ".repeat(10);
+        let shown =
+            |piece: Piece| text(&Document::default().with(Block::Lead(vec![vec![piece]])), PLAIN).lines().count();
+        assert_eq!((shown(words(long.clone())), shown(Piece::Name(long))), (2, 1));
     }
 
     #[test]
