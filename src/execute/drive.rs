@@ -108,6 +108,7 @@ impl<'a> Drive<'a> {
     ) -> (Self, Receiver<Wake>) {
         let (wake, wakes) = mpsc::channel();
         stop.wake(wake.clone());
+        let slots = plan.steps.len().min(plan.slots as usize);
         let state = State {
             dispatcher: Dispatcher::new(plan, plan.slots, options.keep_going),
             // Trouble with the account of the machine means going by oneself.
@@ -131,7 +132,7 @@ impl<'a> Drive<'a> {
             clock,
             stop,
             began: clock.elapsed(),
-            launcher: Launcher::new(&options.directory, &options.environment).map_err(|error| error.to_string()),
+            launcher: Launcher::new(&options.directory, &options.environment, slots).map_err(|error| error.to_string()),
             outlets: None,
             leash: Leash::new(&options.execution),
             lost: AtomicBool::new(false),
@@ -248,11 +249,12 @@ impl<'a> Drive<'a> {
 
     /// Finds threads for the attempts that wait; `own` of them the caller takes itself.
     fn staff<'scope>(&'scope self, state: &mut State, scope: &'scope Scope<'scope, '_>, own: usize) {
-        let wanted = state.starts.len().saturating_sub(own);
-        for _ in 0..wanted.min(state.idle) {
+        let wanted = state.starts.len();
+        for _ in 0..wanted.saturating_sub(own).min(state.idle) {
             self.work.notify_one();
         }
-        for _ in state.idle..wanted {
+        // All but those that run something look for work before they rest, also those that have only just begun.
+        for _ in state.threads - state.running.len()..wanted {
             let thread = std::thread::Builder::new().name("slot".to_owned()).stack_size(256 * 1024);
             match thread.spawn_scoped(scope, || self.work(scope)) {
                 Ok(_) => state.threads += 1,

@@ -16,6 +16,7 @@ use rustix::fs::{Access, FileType, access};
 
 use super::cgroup::Gate;
 use super::command;
+use super::files::Files;
 use super::process::Process;
 use super::spawn::{Place, Signals, Spawn};
 use crate::clock::Clock;
@@ -38,17 +39,18 @@ pub(super) struct Launcher {
     folder: PathBuf,
     nothing: File,
     signals: Signals,
+    files: Files,
     /// Where programs were found, and when.
     found: Mutex<HashMap<CString, (CString, Duration)>>,
     clock: Clock,
 }
 
 impl Launcher {
-    /// Prepares to start commands in `folder` with the environment `variables`.
+    /// Prepares to start commands in `folder` with the environment `variables`, so many at once.
     ///
     /// # Errors
     /// A name cannot be passed on, or `/dev/null` cannot be opened.
-    pub(super) fn new(folder: &Path, variables: &[(OsString, OsString)]) -> io::Result<Self> {
+    pub(super) fn new(folder: &Path, variables: &[(OsString, OsString)], slots: usize) -> io::Result<Self> {
         let kept = variables.iter().filter(|(name, _)| !GIVEN.iter().any(|given| name == given));
         let environment = kept.map(|(name, value)| Ok((setting(name, value)?, name.len())));
         let search = variables.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
@@ -59,6 +61,7 @@ impl Launcher {
             folder: folder.to_path_buf(),
             nothing: File::open("/dev/null")?,
             signals: Signals::new(),
+            files: Files::for_slots(slots),
             found: Mutex::default(),
             clock: Clock::system(),
         })
@@ -70,7 +73,8 @@ impl Launcher {
     /// There is no memory.
     pub(super) fn place(&self, output: Option<BorrowedFd>) -> io::Result<Place> {
         let nothing = self.nothing.as_fd();
-        Place::new(&self.directory, nothing, output.unwrap_or(nothing), &self.signals)
+        let place = Place::new(&self.directory, nothing, output.unwrap_or(nothing), &self.signals)?;
+        Ok(place.with_files(self.files.of_steps()))
     }
 
     /// Starts a command's text behind the words of `prefix` with `more` variables, in a control group where there is a

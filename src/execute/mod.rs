@@ -5,6 +5,7 @@ mod cgroup;
 mod command;
 mod drive;
 pub mod event;
+mod files;
 mod foreground;
 mod launch;
 mod leash;

@@ -94,3 +94,20 @@ fn a_folder_whose_name_is_no_text_is_a_folder_like_any_other() {
     let said = space.run_in(&folder, env!("CARGO_BIN_EXE_meow"), &["status"]);
     assert!(said.code == 0 && said.out.contains("1 execution waits"), "{said:?}");
 }
+
+#[test]
+fn many_steps_at_once_have_the_files_they_need_and_the_limit_they_had() {
+    let space = Space::repository();
+    let names: Vec<String> = (0..60).map(|at| format!("s{at}")).collect();
+    let mut text = "formula = \"ci\"\n".to_owned();
+    for name in &names {
+        text.push_str(&format!("\n[[steps]]\nid = \"{name}\"\nrun = 'ulimit -S -n; sleep 0.2'\n"));
+    }
+    space.write(".meow/workflows/ci.toml", &text);
+    let line = format!("ulimit -S -n 40 && exec '{}' execute --slots 60", env!("CARGO_BIN_EXE_meow"));
+    let said = space.run_in(&space.root(), "sh", &["-c", &line]);
+    assert!(said.code == 0 && !said.err.contains("warning"), "{said:?}");
+    for name in &names {
+        assert_eq!(String::from_utf8_lossy(&log(&space, name)), "40\n", "{name}");
+    }
+}

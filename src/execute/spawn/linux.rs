@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Rlimit};
 
 use super::Spawn;
 use crate::execute::cgroup::Gate;
@@ -28,6 +28,8 @@ pub struct Place {
     /// What becomes of standard input, output and error. They have to stay open as long as this is used.
     copies: [(RawFd, c_int); 3],
     signals: Signals,
+    /// How many files it may have open, where that is not what meow may.
+    files: Option<libc::rlimit>,
     stack: Mutex<Vec<u128>>,
 }
 
@@ -46,8 +48,17 @@ impl Place {
             folder: folder.to_owned(),
             copies: [(input, 0), (output, 1), (output, 2)],
             signals: signals.clone(),
+            files: None,
             stack: Mutex::new(stack),
         })
+    }
+
+    /// Returns the same place, where a process may have so many files open.
+    pub fn with_files(self, files: Option<&Rlimit>) -> Self {
+        let number = |most: Option<u64>| most.unwrap_or(libc::RLIM_INFINITY);
+        let files =
+            files.map(|files| libc::rlimit { rlim_cur: number(files.current), rlim_max: number(files.maximum) });
+        Self { files, ..self }
     }
 }
 
@@ -170,6 +181,11 @@ unsafe fn prepare(place: &Place) -> c_int {
             libc::sigaction(*signal, &raw const default, ptr::null_mut());
         }
         if libc::setpgid(0, 0) < 0 || libc::chdir(place.folder.as_ptr()) < 0 {
+            return -1;
+        }
+        if let Some(files) = &place.files
+            && libc::setrlimit(libc::RLIMIT_NOFILE, files) < 0
+        {
             return -1;
         }
         for (from, to) in place.copies {
