@@ -103,13 +103,19 @@ fn a_reader_that_stands_still_holds_up_no_limit_and_no_signal() {
             assert_eq!(names, order, "{said}");
             continue;
         }
-        for _ in 0..2 {
-            signal(&child, "TERM");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        std::thread::sleep(Duration::from_millis(1_100));
-        assert_eq!(child.try_wait().expect("asked"), None, "what it has to say is not thrown away at once");
         signal(&child, "TERM");
-        assert_eq!(child.wait().expect("its end").signal(), Some(15));
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(child.try_wait().expect("asked"), None, "what it has to say is not thrown away at once");
+        // A busy machine may hear two that come soon after one another as one.
+        let began = Instant::now();
+        let status = loop {
+            assert!(began.elapsed() < Duration::from_secs(20), "it does not end");
+            signal(&child, "TERM");
+            std::thread::sleep(Duration::from_millis(300));
+            if let Some(status) = child.try_wait().expect("asked") {
+                break status;
+            }
+        };
+        assert_eq!(status.signal(), Some(15));
     }
 }
