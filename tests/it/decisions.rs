@@ -177,9 +177,9 @@ fn dismissed_ones_are_hidden_until_that_is_taken_back() {
     assert!(said.err.contains("merge conflict"), "{}", said.err);
 }
 
-/// Returns records of executions after every decision, in which each failed `test` passed at its second attempt; and how
-/// many did.
-fn later() -> (Vec<Record>, usize) {
+/// Returns records of executions after every decision, in which each failed `test` ended so at its second attempt; and how
+/// many there are.
+fn later(ended: Outcome) -> (Vec<Record>, usize) {
     let mut later = records(12, 77);
     let mut turned = 0;
     for place in 0..later.len() {
@@ -190,7 +190,7 @@ fn later() -> (Vec<Record>, usize) {
         if record.attempt.step == "test" && record.attempt.outcome == Outcome::Failed {
             let mut second = record.clone();
             second.attempt.attempt = 2;
-            second.attempt.outcome = Outcome::Passed;
+            second.attempt.outcome = ended;
             later.push(second);
             turned += 1;
         }
@@ -218,7 +218,7 @@ fn remember(space: &Space, records: &[Record], count: usize) {
 pub fn verified() -> Space {
     let (space, id) = project();
     space.meow_ok(&["recommendations", "apply", &id, "--yes"]);
-    remember(&space, &later().0, 12);
+    remember(&space, &later(Outcome::Passed).0, 12);
     space
 }
 
@@ -226,7 +226,7 @@ pub fn verified() -> Space {
 fn ten_executions_later_the_gain_that_came_is_stated() {
     let (space, id) = project();
     space.meow_ok(&["recommendations", "apply", &id, "--yes"]);
-    let (later, turned) = later();
+    let (later, turned) = later(Outcome::Passed);
     assert!(turned > 0, "the seed has failures");
     for (count, verified) in [(9, false), (12, true)] {
         remember(&space, &later, count);
@@ -243,6 +243,16 @@ fn ten_executions_later_the_gain_that_came_is_stated() {
             assert_eq!(&learnt["decisions"][0]["verification"]["realised"], gain);
         }
     }
+}
+
+#[test]
+fn retries_that_came_to_nothing_are_stated_as_a_loss() {
+    let (space, id) = project();
+    space.meow_ok(&["recommendations", "apply", &id, "--yes"]);
+    remember(&space, &later(Outcome::Failed).0, 12);
+    let realised = &listed(&space, true)["decisions"][0]["verification"]["realised"];
+    let number = |key: &str| realised[key].as_f64().expect("a number");
+    assert!(number("low") <= number("median") && number("median") < 0.0, "{realised}");
 }
 
 #[test]

@@ -84,6 +84,18 @@ fn declares(keys: &str) -> BTreeMap<String, Workflow> {
 
 const SEEDS: u64 = 10;
 
+/// What costs time wherever it is found.
+const COSTS: [&str; 8] = [
+    "always-red",
+    "cold-cache-mornings",
+    "fails-late",
+    "idle-slots",
+    "memory-collision",
+    "retry-storm",
+    "serial-chain",
+    "vain-retries",
+];
+
 /// Asserts that in at least 9 of 10 seeded histories the pattern is told of the step, with its proof, and that nothing
 /// else is told but what `also` names as belonging to the effect.
 fn found(
@@ -103,6 +115,7 @@ fn found(
         for one in right {
             let known = |id: &String| records.iter().any(|record| record.execution.id.to_string() == *id);
             assert!(!one.evidence.is_empty() && one.evidence.len() <= 10 && one.evidence.iter().all(known), "{one:?}");
+            assert!(!COSTS.contains(&name) || one.weekly_ms > Some(0.0), "{one:?}");
             assert!(one.n > 0 && (0.0..=1.0).contains(&one.certainty.value), "{one:?}");
         }
         let strange = wrong.into_iter().filter(|one| !also.contains(&one.finding.name()));
@@ -379,6 +392,13 @@ fn slots_that_are_idle_though_a_step_is_ready_are_found() {
         let shape = Shape { slots: 2, ..ordinary() };
         one_after_the_other(&history(&shape, draw))
     });
+    let shape = Shape { slots: 2, ..ordinary() };
+    let said = told(&one_after_the_other(&history(&shape, &mut Draw::new(5_001))), &locked());
+    let idle = said.iter().find(|one| one.finding.name() == "idle-slots").expect("told");
+    let Finding::IdleSlots { held_ms, .. } = idle.finding else { panic!("{idle:?}") };
+    // Every four hours an execution: some forty a week, most of which pass.
+    let each_week = idle.weekly_ms.expect("it costs time") / held_ms;
+    assert!((30.0..50.0).contains(&each_week), "{each_week}");
 }
 
 #[test]

@@ -50,6 +50,36 @@ fn what_comes_later_changes_no_prediction() {
 }
 
 #[test]
+fn intervals_hold_what_they_say_of_skewed_times_and_after_a_drift() {
+    let mut draw = Draw::new(23);
+    let (mut rows, mut took) = (Vec::new(), Vec::new());
+    for run in 0..300 {
+        for step in 0..8 {
+            let level = if run > 150 { 1_500.0 } else { 1_000.0 };
+            // An exponential tail above a floor.
+            let duration = level * (1.0 - 0.5 * draw.unit().ln());
+            took.push(duration);
+            rows.push(format!(
+                r#"{{"execution":"e{run}","workflow":"ci","step":"s{step}","attempt":1,"started_at":"2026-01-{:02}T{:02}:00:00Z","duration_ms":{duration},"outcome":"passed"}}"#,
+                1 + run / 24,
+                run % 24,
+            ));
+        }
+    }
+    let said = said(&rows);
+    let later = said.iter().zip(&took).skip(8 * 100).filter_map(|(said, took)| Some((said.duration_ms?, *took)));
+    let later: Vec<_> = later.collect();
+    let share = |holds: &dyn Fn(&meow::plan::Interval, f64) -> bool| {
+        let held = u32::try_from(later.iter().filter(|(said, took)| holds(said, *took)).count()).expect("few");
+        f64::from(held) / 1_600.0
+    };
+    assert_eq!(later.len(), 1_600);
+    let (below, inside) =
+        (share(&|said, took| took <= said.p90), share(&|said, took| said.p10 <= took && took <= said.p90));
+    assert!((0.87..0.93).contains(&below) && (0.76..0.84).contains(&inside), "{below} {inside}");
+}
+
+#[test]
 fn odd_durations_never_break_a_prediction() {
     let odd = ["0", "1e-300", "1e300", "null", "5", "5", "5", "5", "5", "5", "5", "1e300", "0", "5", "1e12", "5"];
     let rows: Vec<String> = (0..)
