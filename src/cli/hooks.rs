@@ -23,8 +23,10 @@ Examples:
 
 A workflow runs at a git event where .meow/config.toml names one and `meow trust` trusts it; when it fails, git stops as it \
 does for any hook:
+
   [hooks]
   pre-push = \"check\"
+
 `git push --no-verify` or MEOW=0 goes on without it. A hook that is there already, of husky, lefthook or pre-commit for \
 instance, is called first, timed, and recorded as hook/EVENT.")]
 pub struct Args {

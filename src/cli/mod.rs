@@ -75,11 +75,12 @@ Examples:
   meow execute ci
   meow report --base main
 
-Every day:   init, execute, status, list, log, report, recommendations
-Learning:    learn, analyze, insights, learning-report, score, optimize,
-             simulate, detect
-Records:     commit, record, import, export, push, fetch, fold, store, purge
-Setting up:  hooks, trust, config, completions, man, demo",
+Commands by use:
+  every day:   init, execute, status, list, log, report, recommendations
+  learning:    learn, analyze, insights, learning-report, score, optimize,
+               simulate, detect
+  records:     commit, record, import, export, push, fetch, fold, store, purge
+  setting up:  hooks, trust, config, completions, man, demo",
     max_term_width = 100
 )]
 pub struct Line {
