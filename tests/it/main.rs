@@ -18,6 +18,7 @@ mod fuzz;
 mod gate;
 mod git_state;
 mod golden;
+mod guards;
 mod help;
 mod hook_layouts;
 mod hook_workflows;

@@ -48,7 +48,7 @@ fn attempt(step: &str) -> Attempt {
 }
 
 /// Returns a repository with the hook in.
-fn hooked() -> Space {
+pub fn hooked() -> Space {
     let space = Space::repository();
     space.meow_ok(&["hooks", "install"]);
     space
@@ -71,7 +71,7 @@ fn kept(space: &Space) -> (usize, usize) {
 }
 
 /// Returns how many journals wait.
-fn waiting(space: &Space) -> usize {
+pub fn waiting(space: &Space) -> usize {
     Spool::new(&space.root().join(".git/meow")).list().expect("listed").len()
 }
 
