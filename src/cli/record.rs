@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
 use jiff::{SignedDuration, Timestamp};
 
 use super::machine::Machine;
@@ -24,10 +25,10 @@ use crate::store::spool::Spool;
 )]
 pub struct Args {
     /// The workflow it counts to
-    #[arg(long, value_name = "NAME", default_value = "record")]
+    #[arg(long, value_name = "NAME", default_value = "record", value_parser = NonEmptyStringValueParser::new())]
     workflow: String,
     /// The step it is [default: the program's name]
-    #[arg(long, value_name = "NAME", required_unless_present = "command")]
+    #[arg(long, value_name = "NAME", required_unless_present = "command", value_parser = NonEmptyStringValueParser::new())]
     name: Option<String>,
     /// How long it took, when something else measured it: 12s, 1m30s, 250ms
     #[arg(long, value_parser = duration, conflicts_with = "command", requires = "outcome")]

@@ -84,3 +84,13 @@ fn record_keeps_what_something_else_measured() {
     assert!(space.meow(&soon).err.contains("a time such as 12s, 1m30s or 250ms is expected"));
     assert_eq!(space.meow(&["record"]).code, 2);
 }
+
+#[test]
+fn record_takes_no_empty_name() {
+    let space = Space::repository();
+    for args in [&["--name", ""] as &[&str], &["--name", "deploy", "--workflow", ""]] {
+        let said = space.meow(&[&["record", "--outcome", "passed"], args].concat());
+        assert!(said.code == 2 && said.err.contains("a value is required"), "{said:?}");
+    }
+    assert_eq!(spooled(&space), []);
+}
