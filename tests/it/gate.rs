@@ -90,6 +90,10 @@ fn the_exit_code_says_what_the_gate_says() {
     let space = two_weeks(1.0, "passed");
     let page = space.meow_ok(&["report", "--gate"]);
     assert!(page.contains("Gate: passed") && page.contains("2 of 2 durations judged\n"), "{page}");
+    let space = Space::repository();
+    space.meow_ok(&["record", "--name", "x", "--duration", "1s", "--outcome", "passed"]);
+    let few = space.meow_ok(&["report", "--gate"]);
+    assert!(few.contains("0 of 2 durations judged (a verdict takes five runs on each side"), "{few}");
     let page = Space::repository().meow_ok(&["report", "--gate"]);
     assert!(page.contains("0 of 0 durations judged\n"), "{page}");
     let said = space.meow(&["report", "--gate", "--threshold", "-3"]);

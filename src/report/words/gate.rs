@@ -12,10 +12,7 @@ impl Gate {
         let (judged, unjudged) = (self.series.len(), self.unjudged);
         let mut lead = format!("{judged} of {} judged", format::count((judged + unjudged) as u64, "duration"));
         if unjudged > 0 {
-            lead.push_str(&format!(
-                "; five runs on both sides of one machine class judge {}",
-                if judged == 0 { "one" } else { "the others" }
-            ));
+            lead.push_str(" (a verdict takes five runs on each side, on one machine class)");
         }
         if !self.failing.is_empty() {
             lead.push_str("; failing more than on the base: ");
