@@ -71,12 +71,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         };
         let patterns = knowledge.workflows.values().filter(|pattern| projects.contains(&pattern.project));
         let written = write(&project.meow(), patterns, &advice)?;
-        forget(&project.meow(), "recommendations", |id| advice.iter().any(|advice| advice.id == id))?;
+        // Of what was purged or pruned nothing stays.
+        store::keep_only(&project.meow(), "recommendations", advice.iter().map(|advice| advice.id.as_str()))?;
         // A shallow or partial clone knows too little to say that a workflow is gone.
         if repository.limits().is_empty() {
-            forget(&project.meow(), "patterns", |id| {
-                knowledge.workflows.values().any(|pattern| pattern.workflow == id)
-            })?;
+            let known = knowledge.workflows.values().map(|pattern| pattern.workflow.as_str());
+            store::keep_only(&project.meow(), "patterns", known)?;
         }
         (knowledge, written)
     } else if args.paths.is_empty() {
@@ -135,10 +135,4 @@ fn write<'a>(
         put("recommendations", &advice.id, store::put(meow, "recommendations", &advice.id, &document)?);
     }
     Ok(written)
-}
-
-/// Takes away what was learnt before and is known no more: of what was purged or pruned, nothing stays.
-fn forget(meow: &Path, kind: &str, is_known: impl Fn(&str) -> bool) -> Result<()> {
-    let gone = store::list(meow, kind)?.into_iter().filter(|id| !is_known(id));
-    gone.into_iter().try_for_each(|id| store::remove(meow, kind, &id))
 }

@@ -18,4 +18,4 @@ mod taking;
 pub mod toml;
 
 pub use files::{Segment, add, segments, sweep_old, write};
-pub use toml::{get, list, put, remove, texts};
+pub use toml::{get, keep_only, list, put, texts};

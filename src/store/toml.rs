@@ -1,5 +1,6 @@
 //! Small documents beside the records: `.meow/<kind>/<id>.toml`, deterministic, all or nothing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -7,10 +8,16 @@ use serde::de::DeserializeOwned;
 
 use super::files;
 use crate::error::{Error, Result};
+use crate::record::Digest;
 use crate::workflow::nesting;
 
 /// A larger document is refused.
 pub const MAX_BYTES: usize = 256 << 10;
+
+/// A longer name of a document, in bytes without its ending, is cut.
+const MOST_NAME: usize = 240;
+/// Stands behind what is left of such a name, and in no other.
+const CUT: char = '~';
 
 /// Writes `.meow/<kind>/<id>.toml`; `meow` is the folder `.meow`. Returns its path. The same value gives the same bytes;
 /// a file that already holds them is left alone.
@@ -75,7 +82,7 @@ pub fn texts(meow: &Path, kind: &str) -> Vec<String> {
     list(meow, kind).unwrap_or_default().into_iter().filter_map(read).collect()
 }
 
-/// Returns the ids of all documents of a kind, sorted.
+/// Returns the ids of all documents of a kind, sorted; those whose name does not say its whole id are left out.
 ///
 /// # Errors
 /// The folder cannot be read; an absent one is empty.
@@ -88,6 +95,25 @@ pub fn list(meow: &Path, kind: &str) -> Result<Vec<String>> {
     }
     ids.sort();
     Ok(ids)
+}
+
+/// Removes the documents of a kind but those with these ids.
+///
+/// # Errors
+/// The folder cannot be read, or one cannot be removed.
+pub fn keep_only<'a>(meow: &Path, kind: &str, ids: impl Iterator<Item = &'a str>) -> Result<()> {
+    let kept: BTreeSet<PathBuf> = ids.map(|id| place(meow, kind, id)).collect();
+    for file in files::entries(&meow.join(kind))? {
+        let name = file.file_name();
+        let stem = name.to_str().and_then(|name| name.strip_suffix(".toml"));
+        let is_cut = |stem: &str| stem.rsplit_once(CUT).is_some_and(|(_, hash)| hash.parse::<Digest>().is_ok());
+        let is_own = stem.is_some_and(|stem| is_cut(stem) || files::id_of(stem).is_some());
+        if is_own && !kept.contains(&file.path()) {
+            files::no_link(meow, &file.path())?;
+            files::remove(&file.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes the document; one that is not there is removed already.
@@ -105,6 +131,14 @@ pub fn remove(meow: &Path, kind: &str, id: &str) -> Result<()> {
     }
 }
 
+/// Returns where a document lies. File systems take names of 255 bytes: a longer one is cut, and its hash tells it from others
+/// that begin alike.
 fn place(meow: &Path, kind: &str, id: &str) -> PathBuf {
-    meow.join(kind).join(format!("{}.toml", files::safe_name(id)))
+    let mut name = files::safe_name(id);
+    if name.len() > MOST_NAME {
+        name.truncate(MOST_NAME / 2);
+        name.push(CUT);
+        name.push_str(&Digest::of(id.as_bytes()).to_string());
+    }
+    meow.join(kind).join(format!("{name}.toml"))
 }

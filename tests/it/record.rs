@@ -94,3 +94,31 @@ fn record_takes_no_empty_name() {
     }
     assert_eq!(spooled(&space), []);
 }
+
+#[test]
+fn record_takes_names_that_no_file_can_have() {
+    let space = Space::repository();
+    let (long, other) = ("w".repeat(300), "w".repeat(301));
+    let katakana = "\u{30c6}\u{30b9}\u{30c8}".repeat(30);
+    for workflow in [&long, &other, &katakana, "zzz"] {
+        space.meow_ok(&["record", "--workflow", workflow, "--name", "x", "--outcome", "passed", "--duration", "3s"]);
+    }
+    space.meow_ok(&["commit"]);
+    let patterns = || {
+        let files = std::fs::read_dir(space.root().join(".meow/patterns")).expect("patterns");
+        files.map(|file| file.expect("a file").file_name().into_string().expect("plain")).collect::<Vec<_>>()
+    };
+    for turn in 1..=2 {
+        space.meow_ok(&["learn"]);
+        assert_eq!(patterns().len(), 4, "turn {turn}: each has its own: {:?}", patterns());
+    }
+    // One that a person keeps beside them stays, and what is known no more goes.
+    space.write(".meow/patterns/kept~.toml", "x = 1\n");
+    let page: serde_json::Value = serde_json::from_str(&space.meow_ok(&["log", "--json"])).expect("JSON");
+    let executions = page["executions"].as_array().expect("executions");
+    let id = executions.iter().find(|one| one["workflow"] == other).expect("recorded")["id"].as_str().expect("an id");
+    space.meow_ok(&["purge", id]);
+    space.meow_ok(&["learn"]);
+    assert_eq!(patterns().len(), 4, "{:?}", patterns());
+    assert!(space.has(".meow/patterns/kept~.toml") && space.has(".meow/patterns/zzz.toml"));
+}
