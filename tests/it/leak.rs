@@ -158,3 +158,17 @@ fn a_signal_is_kept_as_the_end_of_a_step_that_left_something_behind() {
     assert_eq!(ends(&said.out)[0]["ending"], serde_json::json!({ "ending": "signaled", "signal": 11 }));
     assert_eq!(survivors(&token), Vec::<String>::new());
 }
+
+#[test]
+fn what_threw_its_variables_away_ends_with_a_step_that_runs_alone() {
+    if !can_escape() {
+        return;
+    }
+    let space = Space::repository();
+    let token = token(6);
+    let after = format!("pgrep -f '[s]leep {token}' && exit 3; true");
+    let leaves = format!("setsid env -i /bin/sleep {token} & sleep 0.1");
+    workflow(&space, &[("leaver", leaves, ""), ("after", after, "needs = [\"leaver\"]")]);
+    let said = space.meow(&["execute"]);
+    assert_eq!((said.code, survivors(&token)), (0, Vec::new()), "{}{}", said.out, said.err);
+}

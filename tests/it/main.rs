@@ -10,6 +10,7 @@ mod config;
 mod crash;
 mod decisions;
 mod demo;
+mod endings;
 mod examples;
 mod execute;
 mod forge;

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-use crate::space::{Space, peer};
+use crate::space::{Said, Space, peer};
 
 /// Writes a workflow of steps that run one after the other: each an id, a command and further keys.
 fn workflow(space: &Space, steps: &[(&str, &str, &str)]) {
@@ -110,4 +110,23 @@ fn many_steps_at_once_have_the_files_they_need_and_the_limit_they_had() {
     for name in &names {
         assert_eq!(String::from_utf8_lossy(&log(&space, name)), "40\n", "{name}");
     }
+}
+
+#[test]
+fn a_step_of_a_step_hears_of_itself_alone() {
+    let space = Space::repository();
+    workflow(&space, &[("inner", "env", "")]);
+    let mut command = space.command(&space.root(), env!("CARGO_BIN_EXE_meow"));
+    for name in ["MEOW_EXECUTION", "MEOW_STEP", "MEOW_ATTEMPT", "MEOW_METRICS"] {
+        command.env(name, "outer");
+    }
+    let said = Said::from(command.arg("execute").output().expect("meow starts"));
+    assert_eq!(said.code, 0, "{said:?}");
+    let log = log(&space, "inner");
+    let log = String::from_utf8_lossy(&log);
+    for name in ["MEOW_EXECUTION=", "MEOW_STEP=", "MEOW_ATTEMPT=", "MEOW_METRICS="] {
+        let values: Vec<&str> = log.lines().filter_map(|line| line.strip_prefix(name)).collect();
+        assert!(values.len() == 1 && values[0] != "outer", "{name}{values:?}");
+    }
+    assert!(log.contains("\nMEOW_STEP=inner\n") && log.contains("\nMEOW_ATTEMPT=1\n"), "{log}");
 }
