@@ -119,3 +119,19 @@ fn a_reader_that_stands_still_holds_up_no_limit_and_no_signal() {
         assert_eq!(status.signal(), Some(15));
     }
 }
+
+#[test]
+fn who_stops_an_execution_that_failed_has_nothing_taken_back() {
+    let space = Space::repository();
+    let hangs = "until test -e failed; do sleep 0.02; done; touch seen; exec sleep 60";
+    let fails = "touch failed; exit 1";
+    let steps =
+        [("done", "true", "undo = \"touch undone\""), ("fails", fails, "needs = [\"done\"]"), ("hangs", hangs, "")];
+    workflow(&space, &steps);
+    let child =
+        start(&space, "exec \"$MEOW\" execute --undo --keep-going --slots 2 --events jsonl >events", Stdio::piped());
+    wait_for("the failure", || space.has("seen") && space.read("events").contains("\"code\":1"));
+    signal(&child, "TERM");
+    let said = end(child);
+    assert_eq!((said.code, space.has("undone")), (1, false), "{said:?}");
+}
