@@ -112,7 +112,7 @@ impl Fold<'_> {
         let sealed = self.spool.seal_with(&writer, now, &|_| true, &mut |place, bytes| {
             waiting.push((format!(".meow/{place}"), Some(self.repository.write_blob(bytes)?)));
             committed = true;
-            self.commit(&waiting)
+            self.commit(&std::mem::take(&mut waiting))
         })?;
         if !committed && !waiting.is_empty() {
             self.commit(&waiting)?;

@@ -71,7 +71,7 @@ fn add(repository: &Repository, settings: &Settings, spool: &Spool, waits: &dyn 
     let mut waiting = Waiting { files: Vec::new(), executions: sealed.executions, troubles: sealed.troubles };
     for place in spool.sealed()? {
         let file = meow.join(&place);
-        let new = sealed.place.as_ref() == Some(&place);
+        let new = sealed.places.contains(&place);
         if file.is_file() && (new || waits(&place)) {
             let wrong = || format!("segment {} cannot be read", file.display());
             let bytes = fs::read(&file).map_err(|error| Error::store(wrong()).cause(error))?;

@@ -13,6 +13,10 @@ use crate::record::{ExecutionId, Record};
 
 const MAX_MARK_BYTES: usize = 16 << 20;
 
+/// Journals of so many bytes make a segment, so that none comes near to [`segment::MAX_BYTES`] or [`segment::MAX_ROWS`], from
+/// which on it is refused: a row takes far more bytes in a journal than in a segment, and some hundred of them.
+const BATCH_BYTES: u64 = 32 << 20;
+
 /// Where sealing writes, and for whom.
 #[derive(Debug)]
 pub struct SealInto<'a> {
@@ -27,14 +31,29 @@ pub struct SealInto<'a> {
 /// What sealing made.
 #[derive(Debug, Default)]
 pub struct Sealed {
-    /// The new segment's path below `.meow`; `None` where there was nothing to seal.
-    pub place: Option<String>,
-    /// Executions in it.
+    /// The new segments' paths below `.meow`: none where there was nothing to seal, seldom more than one.
+    pub places: Vec<String>,
+    /// Executions in them.
     pub executions: usize,
-    /// Records in it.
+    /// Records in them.
     pub records: usize,
     /// Journals that could not be read, and stay.
     pub troubles: Vec<Error>,
+}
+
+/// The journals that become one segment.
+#[derive(Debug, Default)]
+struct Batch {
+    records: Vec<Record>,
+    executions: Vec<ExecutionId>,
+    bytes: u64,
+}
+
+/// How segments are named, and where they go.
+struct Press<'a> {
+    writer: &'a str,
+    now: Timestamp,
+    keep: &'a mut dyn FnMut(&str, &[u8]) -> Result<()>,
 }
 
 /// Says which executions a segment holds. It is written before the segment: a mark without its segment means that
@@ -47,15 +66,15 @@ struct Mark {
 
 impl Spool {
     /// Seals every ended execution that no segment holds yet, in the worktrees that `wanted` names, into one
-    /// segment. Executions that still run are left alone.
+    /// segment, or several where that would be a large one. Executions that still run are left alone.
     ///
     /// # Errors
-    /// The segment cannot be written; every journal is still there then.
+    /// A segment cannot be written; every journal is still there then.
     pub fn seal(&self, into: &SealInto, wanted: &dyn Fn(&str) -> bool) -> Result<Sealed> {
         self.seal_with(into.writer, into.now, wanted, &mut |place, bytes| files::write_marked(into.meow, place, bytes))
     }
 
-    /// Seals likewise, and hands the segment, by its path below `.meow`, to `keep`, which has it on the disk when it returns.
+    /// Seals likewise, and hands each segment, by its path below `.meow`, to `keep`, which has it on the disk when it returns.
     ///
     /// # Errors
     /// `keep` cannot keep it; every journal is still there then.
@@ -66,6 +85,10 @@ impl Spool {
         wanted: &dyn Fn(&str) -> bool,
         keep: &mut dyn FnMut(&str, &[u8]) -> Result<()>,
     ) -> Result<Sealed> {
+        self.seal_by(BATCH_BYTES, wanted, &mut Press { writer, now, keep })
+    }
+
+    fn seal_by(&self, batch_bytes: u64, wanted: &dyn Fn(&str) -> bool, press: &mut Press) -> Result<Sealed> {
         if self.list()?.is_empty() {
             return Ok(Sealed::default());
         }
@@ -73,7 +96,7 @@ impl Spool {
         self.sweep();
         let marks = self.marks()?;
         let is_marked = |id| marks.iter().any(|(_, mark)| mark.executions.contains(&id));
-        let (mut sealed, mut records, mut executions) = (Sealed::default(), Vec::<Record>::new(), Vec::new());
+        let (mut sealed, mut batch) = (Sealed::default(), Batch::default());
         for spooled in self.list()? {
             if !wanted(&spooled.worktree) || is_marked(spooled.execution) {
                 continue;
@@ -86,8 +109,13 @@ impl Spool {
                         files::remove(&spooled.path)?;
                         continue;
                     }
-                    records.extend(own);
-                    executions.push(spooled.execution);
+                    let bytes = spooled.path.metadata().map_or(0, |found| found.len());
+                    if batch.bytes + bytes > batch_bytes {
+                        self.press(std::mem::take(&mut batch), press, &mut sealed)?;
+                    }
+                    batch.records.extend(own);
+                    batch.executions.push(spooled.execution);
+                    batch.bytes += bytes;
                 }
                 Ok(_) => {}
                 // It would be named at every commit, and holds nothing.
@@ -95,17 +123,23 @@ impl Spool {
                 Err(error) => sealed.troubles.push(error),
             }
         }
-        if records.is_empty() {
-            return Ok(sealed);
-        }
-        let bytes = segment::encode(&records)?;
-        let place = segment::place(&records, writer, now, &bytes);
-        sealed.executions = executions.len();
-        sealed.records = records.len();
-        self.mark(&Mark { segment: place.clone(), executions })?;
-        keep(&place, &bytes)?;
-        sealed.place = Some(place);
+        self.press(batch, press, &mut sealed)?;
         Ok(sealed)
+    }
+
+    /// Makes a segment of a batch, unless it is empty.
+    fn press(&self, batch: Batch, press: &mut Press, sealed: &mut Sealed) -> Result<()> {
+        if batch.records.is_empty() {
+            return Ok(());
+        }
+        let bytes = segment::encode(&batch.records)?;
+        let place = segment::place(&batch.records, press.writer, press.now, &bytes);
+        sealed.executions += batch.executions.len();
+        sealed.records += batch.records.len();
+        self.mark(&Mark { segment: place.clone(), executions: batch.executions })?;
+        (press.keep)(&place, &bytes)?;
+        sealed.places.push(place);
+        Ok(())
     }
 
     /// Frees journals whose segment `is_reached` by HEAD or a writer ref, and takes back the mark of segments that are
@@ -188,5 +222,54 @@ impl Spool {
         let name = mark.segment.rsplit('/').next().expect("split gives one part at least");
         let text = serde_json::to_vec(mark).map_err(|error| Error::store("a mark cannot be written").cause(error))?;
         files::write_whole(&folder.join(format!("{name}.json")), &text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::record::{Attempt, Execution, Outcome, Source};
+
+    fn spool_one(spool: &Spool, number: u8) {
+        let execution = Execution {
+            id: ExecutionId::from_bytes([number; 12]),
+            workflow: "ci".to_owned(),
+            started_at: Timestamp::from_second(1_763_806_500).expect("in range"),
+            duration_ms: Some(10.0),
+            outcome: Outcome::Passed,
+            trigger: "person".to_owned(),
+            machine: None,
+            slots: Some(1),
+            variables: BTreeMap::new(),
+            source: Source::default(),
+            resumes: None,
+        };
+        let journal = spool.create("main", &execution).expect("a journal");
+        for step in ["one", "two", "three"] {
+            journal.append(&Attempt::new(step, 1)).expect("appended");
+        }
+        journal.close(&execution).expect("closed");
+    }
+
+    #[test]
+    fn much_that_waits_becomes_several_segments_and_every_execution_is_in_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = Spool::new(folder.path());
+        (1..=5).for_each(|execution| spool_one(&spool, execution));
+        let one = spool.list().expect("listed")[0].path.metadata().expect("there").len();
+        let now = Timestamp::from_second(1_763_900_000).expect("in range");
+        let mut kept = Vec::new();
+        let mut keep = |place: &str, bytes: &[u8]| {
+            kept.push((place.to_owned(), segment::decode(bytes)?.len()));
+            Ok(())
+        };
+        let mut press = Press { writer: "0123456789ab", now, keep: &mut keep };
+        let sealed = spool.seal_by(2 * one + one / 2, &|_| true, &mut press).expect("sealed");
+        assert_eq!((sealed.executions, sealed.records), (5, 15));
+        assert_eq!(kept.iter().map(|(_, rows)| *rows).collect::<Vec<_>>(), [6, 6, 3]);
+        assert_eq!(sealed.places, kept.iter().map(|(place, _)| place.clone()).collect::<Vec<_>>());
+        assert_eq!(spool.sealed_executions(&|_| true).expect("marks").len(), 5);
     }
 }

@@ -274,17 +274,17 @@ fn seal(spool: &Spool, meow: &Path) -> meow::store::seal::Sealed {
 fn store_sealing_happens_once_and_never_to_the_living() {
     let folder = folder();
     let (spool, meow) = (Spool::new(&folder.path().join("git")), folder.path().join(".meow"));
-    assert!(seal(&spool, &meow).place.is_none());
+    assert!(seal(&spool, &meow).places.is_empty());
     spool_one(&spool, "main", 1, 3);
     spool_one(&spool, "gone/away", 2, 2);
     let alive = spool.create("main", &began(3)).expect("created");
     alive.append(&attempt(1)).expect("appended");
     let first = seal(&spool, &meow);
     assert_eq!((first.executions, first.records), (2, 5));
-    let place = first.place.expect("a segment");
-    assert!(seal(&spool, &meow).place.is_none(), "sealed twice");
+    let [place] = &first.places[..] else { panic!("one segment: {first:?}") };
+    assert!(seal(&spool, &meow).places.is_empty(), "sealed twice");
     let found = segments(&meow).expect("listed");
-    assert_eq!(found.iter().map(|segment| &segment.place).collect::<Vec<_>>(), [&place]);
+    assert_eq!(found.iter().map(|segment| &segment.place).collect::<Vec<_>>(), [place]);
     assert_eq!(found[0].records().expect("whole").len(), 5);
 
     drop(alive);
@@ -299,7 +299,7 @@ fn store_a_journal_is_freed_only_when_its_segment_is_reached() {
     let folder = folder();
     let (spool, meow) = (Spool::new(&folder.path().join("git")), folder.path().join(".meow"));
     spool_one(&spool, "main", 1, 3);
-    let place = seal(&spool, &meow).place.expect("a segment");
+    let place = seal(&spool, &meow).places.pop().expect("a segment");
     let present = |place: &str| meow.join(place).exists();
     assert_eq!(spool.settle(&|_| false, &present).expect("settled"), 0);
     assert_eq!(spool.list().expect("listed").len(), 1);
@@ -308,12 +308,12 @@ fn store_a_journal_is_freed_only_when_its_segment_is_reached() {
     // An aborted commit that was cleaned away: the segment vanished, so the executions are sealed anew.
     std::fs::remove_file(meow.join(&place)).expect("removed");
     assert_eq!(spool.settle(&|_| false, &present).expect("settled"), 0);
-    assert_eq!(seal(&spool, &meow).place.as_deref(), Some(place.as_str()), "the same records give the same file");
+    assert_eq!(seal(&spool, &meow).places, std::slice::from_ref(&place), "the same records give the same file");
 
     assert_eq!(spool.settle(&|reached| reached == place, &present).expect("settled"), 1);
     assert!(spool.list().expect("listed").is_empty());
     assert!(spool.sealed().expect("marks").is_empty());
-    assert!(seal(&spool, &meow).place.is_none());
+    assert!(seal(&spool, &meow).places.is_empty());
 }
 
 #[test]
