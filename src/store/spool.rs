@@ -3,11 +3,13 @@
 //! Below the private folder: `spool/<worktree>/<execution>.journal`, `sealed/<segment>.json`, `spool.lock`, `writer`.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use super::files;
 use super::journal::{self, Journal, JournalContent, State};
@@ -17,6 +19,11 @@ use crate::record::{Digest, Execution, ExecutionId, Record};
 
 /// A journal is begun within milliseconds; one that is still unfinished after this time has no process any more.
 const LEFT_OVER: Duration = Duration::from_mins(1);
+
+/// Sealing and freeing take milliseconds. Who holds the lock for so long stands still, and nobody's commit waits for that.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait before the lock is tried again.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -207,16 +214,30 @@ impl Spool {
         }
     }
 
-    /// Waits for and takes the lock of those who seal and free; it goes with the returned file.
+    /// Waits for and takes the lock of those who seal and free, for five seconds at most; it goes with the returned file.
     pub(super) fn lock(&self) -> Result<File> {
         self.no_link(&["spool", "sealed", "spool.lock"])?;
         let path = self.private.join("spool.lock");
         let attempt = || -> std::io::Result<File> {
             fs::create_dir_all(&self.private)?;
             let file = File::options().create(true).append(true).open(&path)?;
-            flock(&file, FlockOperation::LockExclusive)?;
-            Ok(file)
+            for _ in 0..PATIENCE.as_millis() / LOOK.as_millis() {
+                match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                    Err(Errno::WOULDBLOCK) => std::thread::sleep(LOOK),
+                    locked => return Ok(locked.map(|()| file)?),
+                }
+            }
+            Err(Errno::WOULDBLOCK.into())
         };
-        attempt().map_err(|error| Error::store(format!("{} cannot be locked", path.display())).cause(error))
+        attempt().map_err(|error| {
+            let wrong = Error::store(format!("{} cannot be locked", path.display()));
+            let is_held = error.kind() == ErrorKind::WouldBlock;
+            let wrong = if is_held {
+                wrong.hint("another meow holds it and stands still: end it, or let it go on")
+            } else {
+                wrong
+            };
+            wrong.cause(error)
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Records on their way into commits, with real git: none lost, none in the way.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use meow::git::Repository;
 use meow::record::{Attempt, Execution, ExecutionId, Outcome, Source};
 use meow::scan::{self, ScanOptions};
 use meow::store::spool::Spool;
+use rustix::fs::{FlockOperation, flock};
 
 use crate::space::{Said, Space};
 
@@ -101,6 +102,23 @@ fn the_hook_seals_into_the_very_commit() {
 }
 
 #[test]
+fn a_meow_that_stands_still_holds_up_no_commit() {
+    let space = hooked();
+    execute(&space.root(), 1);
+    let lock = File::create(space.root().join(".git/meow/spool.lock")).expect("a lock");
+    flock(&lock, FlockOperation::LockExclusive).expect("locked");
+    space.write("README", "changed\n");
+    let said = space.run_in(&space.root(), "git", &["commit", "--quiet", "--all", "--message=work"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("spool.lock cannot be locked"), "{said:?}");
+    assert_eq!((segments(&space, "HEAD").len(), waiting(&space)), (0, 1), "it is left for the next commit");
+    drop(lock);
+    space.write("README", "again\n");
+    commit(&space, &["--all"]);
+    assert_eq!(segments(&space, "HEAD").len(), 1);
+}
+
+#[test]
 fn an_execution_frees_what_git_holds_once_it_is_there_in_full() {
     let space = hooked();
     space.write(".meow/workflows/ci.toml", "formula = \"ci\"\n\n[[steps]]\nid = \"one\"\nrun = \"true\"\n");
@@ -148,8 +166,8 @@ fn a_lock_of_a_killed_move_goes_and_that_of_another_stays() {
     // Whoever holds the note lives: nothing of theirs is touched.
     fs::write(&lock, "").expect("locked");
     note(&space);
-    let holder = fs::File::open(space.root().join(".git/meow/moving")).expect("the note");
-    rustix::fs::flock(&holder, rustix::fs::FlockOperation::LockExclusive).expect("held");
+    let holder = File::open(space.root().join(".git/meow/moving")).expect("the note");
+    flock(&holder, FlockOperation::LockExclusive).expect("held");
     let said = space.run_in(&space.root(), "git", &["commit", "--quiet", "--all", "--message=work"]);
     assert!(said.code != 0 && lock.exists(), "{said:?}");
     drop(holder);
