@@ -84,7 +84,8 @@ pub fn resumption(plan: &Plan, chain: &[Earlier], now: &Now) -> Resumption {
         let planned = &plan.steps[index.at()];
         let (step, id) = (&planned.step, planned.id());
         let Some((place, last)) = last_attempt(chain, id) else { continue };
-        found.resumed.tried.insert(id.clone(), last.attempt);
+        // No step is tried so often: a broken record says it, from which one still can count on.
+        found.resumed.tried.insert(id.clone(), last.attempt.min(u32::MAX / 2));
         if last.outcome == Outcome::Cancelled && last.duration_ms.is_none() && last.undone.is_none() {
             found.in_flight.push(id.clone());
         }
