@@ -1,7 +1,7 @@
 //! The account of what executions use on this machine, so that several together start no more than it can carry.
 //!
 //! A small file an execution, locked while it lives: the lock goes with the process however it dies, so that no number
-//! outlives its execution. Nothing here waits, and trouble means going on alone.
+//! outlives its execution. Nothing here waits for long, and trouble means going on alone.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -10,12 +10,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 /// How often the others are looked at, at most.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// When an execution that is held back looks again.
 pub(super) const AGAIN: Duration = Duration::from_millis(50);
+
+/// How often an account is opened anew that another execution takes for a dead one's, and how long that one is given.
+const TRIES: usize = 20;
+const MOMENT: Duration = Duration::from_micros(200);
 
 /// Executions that are looked at.
 const MOST: usize = 256;
@@ -69,10 +74,17 @@ impl Ledger {
     pub fn open(machine: &Shared, execution: &str) -> io::Result<Self> {
         fs::create_dir_all(&machine.folder)?;
         let own = machine.folder.join(execution);
-        // Another execution may take a file that is not locked yet for one whose holder died.
-        for _ in 0..10 {
+        // Another execution may take a file that is not locked yet for one whose holder died: it holds it for a moment, and
+        // removes it.
+        for _ in 0..TRIES {
             let file = OpenOptions::new().create(true).truncate(true).write(true).open(&own)?;
-            flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) => {
+                    std::thread::sleep(MOMENT);
+                    continue;
+                }
+                locked => locked?,
+            }
             if file.metadata()?.nlink() > 0 {
                 file.write_all_at(&bytes(Use::default()), 0)?;
                 return Ok(Self { machine: machine.clone(), own, file, written: Use::default(), seen: None });
@@ -189,6 +201,24 @@ mod tests {
             assert_eq!(found.running, expected, "{slots} {running} {others:?}");
             assert_eq!(found.others_memory_bytes, 10 * others.len() as u64);
         }
+    }
+
+    #[test]
+    fn who_looks_at_a_new_account_keeps_nobody_from_opening_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shared = Shared { folder: folder.path().to_path_buf(), slots: 4, keeps: true, parent: None };
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    look(&folder.path().join("one"));
+                }
+            });
+            let opened: Vec<_> = (0..2_000).map(|_| Ledger::open(&shared, "one").map(drop)).collect();
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            let failed = opened.iter().filter_map(|one| one.as_ref().err()).count();
+            assert_eq!(failed, 0);
+        });
     }
 
     #[test]
