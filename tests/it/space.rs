@@ -5,7 +5,9 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Arc, Once};
 
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use tempfile::TempDir;
 
 /// A temporary folder in which a test plays the person.
@@ -120,6 +122,7 @@ impl Space {
         let binaries = Path::new(env!("CARGO_BIN_EXE_meow")).parent().expect("a folder").to_path_buf();
         let path = std::env::var_os("PATH").expect("PATH");
         let path = std::env::join_paths(std::iter::once(binaries).chain(std::env::split_paths(&path))).expect("PATH");
+        hear_signals();
         let mut command = Command::new(program);
         command
             .current_dir(folder)
@@ -138,6 +141,22 @@ impl Space {
             .env("MEOW_CLOCK", format!("{}#{call}", jiff::Timestamp::from_second(now).expect("in range")));
         command
     }
+}
+
+/// Gives what is started the signals that the tests themselves were started with as ignored, as by `nohup` or by a shell that
+/// runs them in the background: what was ignored stays so in a child, what is caught does not.
+fn hear_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored =
+            status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            if ignored.unwrap_or(0) >> (signal - 1) & 1 == 1 {
+                signal_hook::flag::register(signal, Arc::default()).expect("a handler");
+            }
+        }
+    });
 }
 
 /// Returns whether another tool's program is here; where it is not, says that something is skipped.
