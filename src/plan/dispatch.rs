@@ -489,7 +489,7 @@ mod tests {
         let played = |on: &[RetryOn], endings: &[Verdict], expected: &[&str]| {
             let mut workflow = workflow(&["a", "b"]);
             let backoff = Duration::from_millis(100);
-            workflow.steps[0].retry = Some(Retry { attempts: 3, backoff, on: on.to_vec() });
+            workflow.steps[0].retry = Some(Box::new(Retry { attempts: 3, backoff, on: on.to_vec() }));
             let script = Script::from([("a", (10, endings.to_vec())), ("b", (1, Vec::new()))]);
             check(&workflow, &Hints::default(), &limits(1), &script, true, expected);
         };
@@ -529,7 +529,7 @@ mod tests {
                 }
                 step.locks = locks.iter().map(u8::to_string).collect();
                 step.resources.memory_bytes = Some(*memory);
-                step.retry = Some(Retry { attempts: 2, backoff: Duration::from_millis(*took), on: Vec::new() });
+                step.retry = Some(Box::new(Retry { attempts: 2, backoff: Duration::from_millis(*took), on: Vec::new() }));
             }
             let limits = Limits { slots, cpus: None, memory_bytes: Some(8) };
             let plan = plan(&workflow, &Hints::default(), &limits).expect("a plan");

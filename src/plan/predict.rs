@@ -190,7 +190,7 @@ mod tests {
         let check = |pays: Option<f64>, expected: f64| {
             let mut workflow = workflow(&["a", "b"]);
             let backoff = std::time::Duration::ZERO;
-            workflow.steps[0].retry = Some(Retry { attempts: 2, backoff, on: Vec::new() });
+            workflow.steps[0].retry = Some(Box::new(Retry { attempts: 2, backoff, on: Vec::new() }));
             let mut hints = Hints::default();
             let a = hints.steps.entry(StepId("a".to_owned())).or_default();
             (a.failure, a.retry_pays) = (odds(0.2), pays.and_then(odds));

@@ -46,7 +46,8 @@ mod tests {
     #[test]
     fn what_passed_is_left_out_and_attempts_count_on() {
         let mut workflow = workflow(&["a", "b:a", "c:b"]);
-        workflow.steps[1].retry = Some(Retry { attempts: 2, backoff: std::time::Duration::ZERO, on: Vec::new() });
+        workflow.steps[1].retry =
+            Some(Box::new(Retry { attempts: 2, backoff: std::time::Duration::ZERO, on: Vec::new() }));
         let id = |text: &str| StepId(text.to_owned());
         let resumed = Resumed {
             execution: "3fa9".to_owned(),

@@ -146,7 +146,7 @@ pub(super) fn command_of(step: &Step) -> Option<Digest> {
 
 /// Returns whether a step's command or environment holds more than the command's text in the file.
 pub fn has_values(step: &Step) -> bool {
-    !step.env.is_empty() || step.template.as_ref().is_some_and(|template| Some(template) != step.run.as_ref())
+    !step.env.is_empty() || step.template.is_some()
 }
 
 /// Returns what was predicted; a prediction is recorded where the duration was known.

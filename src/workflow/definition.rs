@@ -1,6 +1,7 @@
 //! A workflow as its files state it, `extends` resolved; values of variables make it a [`Workflow`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::condition::{Comparison, Condition};
 use super::confinement::Confinement;
@@ -27,7 +28,7 @@ pub struct Definition {
     pub variables: BTreeMap<String, Variable>,
     drafts: Vec<Draft>,
     undo: Option<bool>,
-    confinement: Confinement,
+    confinement: Arc<Confinement>,
     warnings: Vec<Warning>,
 }
 
@@ -57,7 +58,7 @@ pub fn parse(source: &Source, find: &mut Find<'_>) -> Result<Definition> {
         variables: whole.variables,
         drafts: whole.drafts,
         undo: whole.undo,
-        confinement: whole.confinement,
+        confinement: Arc::new(whole.confinement),
         warnings: whole.warnings,
     })
 }
@@ -166,9 +167,11 @@ impl Definition {
     }
 }
 
-fn step(filler: &mut Filler<'_>, draft: &Draft, outer: &Confinement) -> Result<Step> {
+fn step(filler: &mut Filler<'_>, draft: &Draft, outer: &Arc<Confinement>) -> Result<Step> {
     let title = filled(filler, draft, draft.title.as_ref(), Use::Prose)?;
     let description = filled(filler, draft, draft.description.as_ref(), Use::Prose)?;
+    let run = filled(filler, draft, draft.run.as_ref(), Use::Command)?;
+    let own = draft.confinement != Confinement::default();
     let mut env = BTreeMap::new();
     for (name, value) in &draft.env {
         env.insert(name.clone(), filler.fill(draft, &value.value, value.line, Use::Command)?);
@@ -177,12 +180,12 @@ fn step(filler: &mut Filler<'_>, draft: &Draft, outer: &Confinement) -> Result<S
         id: StepId(draft.id.clone()),
         title: title.filter(|title| !title.trim().is_empty()).unwrap_or_else(|| draft.id.clone()),
         description: description.unwrap_or_default(),
-        run: filled(filler, draft, draft.run.as_ref(), Use::Command)?,
-        template: draft.run.as_ref().map(|run| run.value.clone()),
+        template: draft.run.as_ref().map(|run| &run.value).filter(|text| run.as_ref() != Some(text)).cloned(),
+        run,
         needs: draft.needs.iter().map(|need| StepId(need.value.clone())).collect(),
         skip: skip(filler, draft)?,
         timeout: draft.timeout,
-        retry: draft.retry.clone(),
+        retry: draft.retry.clone().map(Box::new),
         resources: draft.resources,
         locks: draft.locks.clone(),
         inputs_bytes: draft.inputs_bytes,
@@ -190,7 +193,7 @@ fn step(filler: &mut Filler<'_>, draft: &Draft, outer: &Confinement) -> Result<S
         inputs: draft.inputs.iter().map(|pattern| input(filler, draft, pattern)).collect::<Result<_>>()?,
         env,
         undo: filled(filler, draft, draft.undo.as_ref(), Use::Command)?,
-        confinement: draft.confinement.or(outer),
+        confinement: if own { Arc::new(draft.confinement.or(outer)) } else { Arc::clone(outer) },
     }))
 }
 

@@ -79,7 +79,7 @@ pub struct Stated {
     pub description: String,
     /// The command, variables filled in; a step without one is manual.
     pub run: Option<String>,
-    /// The command as it stands in the file, before variables are filled in.
+    /// The command as it stands in the file, before variables are filled in, where it is another then.
     pub template: Option<String>,
     /// Steps that must pass first.
     pub needs: Vec<StepId>,
@@ -87,8 +87,8 @@ pub struct Stated {
     pub skip: Option<String>,
     /// The declared time limit.
     pub timeout: Option<Duration>,
-    /// The declared retry policy.
-    pub retry: Option<Retry>,
+    /// The declared retry policy; few steps have one, and pay for its size.
+    pub retry: Option<Box<Retry>>,
     /// The declared resources.
     pub resources: Resources,
     /// Steps that share a lock never overlap.
@@ -103,8 +103,8 @@ pub struct Stated {
     pub env: BTreeMap<String, String>,
     /// The command that takes this step back when the execution fails.
     pub undo: Option<String>,
-    /// How far it is kept apart from the machine, by its own words and the workflow's.
-    pub confinement: Confinement,
+    /// How far it is kept apart from the machine, by its own words and the workflow's; steps with none of their own share it.
+    pub confinement: Arc<Confinement>,
 }
 
 impl Step {
@@ -127,7 +127,7 @@ impl Step {
             series: None,
             env: BTreeMap::new(),
             undo: None,
-            confinement: Confinement::default(),
+            confinement: Arc::default(),
         }
         .into()
     }
@@ -464,7 +464,7 @@ needs = ["test"]
         let text = "formula = \"ci\"\nsandbox = \"auto\"\nreads = [\"~/.cargo\"]\n[[steps]]\nid = \"a\"\n[[steps]]\nid = \"b\"\n\
                     sandbox = \"required\"\nnetwork = true\nreads = []\nresources = { cpu_time = \"10s\", file_size = \"1MiB\", processes = 9 }\n";
         let workflow = own(text, &[]).expect("valid");
-        let found = |at: usize| workflow.steps[at].confinement.clone();
+        let found = |at: usize| Confinement::clone(&workflow.steps[at].confinement);
         assert_eq!((found(0).sandbox, found(0).network), (Some(Sandbox::Auto), None));
         assert_eq!(found(0).reads, Some(vec!["~/.cargo".to_owned()]));
         assert_eq!((found(1).sandbox, found(1).network), (Some(Sandbox::Required), Some(true)));

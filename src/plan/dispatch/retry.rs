@@ -102,7 +102,7 @@ mod tests {
     fn waits(error: u8, undo: bool, retry: Option<Retry>) -> Vec<u64> {
         let mut workflow = workflow(&["a"]);
         workflow.steps[0].undo = undo.then(|| "rm x".to_owned());
-        workflow.steps[0].retry = retry;
+        workflow.steps[0].retry = retry.map(Box::new);
         let known = Transient { error: Fingerprint::from_bytes([1; 12]), seen: 7, passed: 6, retries: 2 };
         let hint = StepHint { transient: vec![known], ..StepHint::default() };
         let hints = Hints { steps: [(StepId("a".to_owned()), hint)].into(), order: None };
