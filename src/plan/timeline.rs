@@ -9,6 +9,9 @@ use super::graph::{Plan, StepIndex};
 /// A start later than this after a step was ready is a wait for a slot or a lock, in milliseconds.
 pub const WAIT_MS: f64 = 10.0;
 
+/// Events tell starts in whole milliseconds and durations more finely: what let a step start seems to end so much later.
+const GRAIN_MS: f64 = 1.0;
+
 /// What ran when.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Timeline {
@@ -74,7 +77,8 @@ impl Timeline {
         if waiter.started_ms - waiter.ready_ms <= WAIT_MS {
             return None;
         }
-        let before = &self.runs[..self.runs.partition_point(|run| run.ended_ms <= waiter.started_ms).min(place)];
+        let freed = self.runs.partition_point(|run| run.ended_ms <= waiter.started_ms + GRAIN_MS);
+        let before = &self.runs[..freed.min(place)];
         before.last().filter(|run| run.ended_ms > waiter.ready_ms).map(|run| run.step)
     }
 }
@@ -155,6 +159,20 @@ mod tests {
         check(&["a", "b", "c:a b"], &[5.0, 7.0, 1.0], 1, 13.0, "b c");
         check(&["a", "b", "c:a b"], &[50.0, 70.0, 10.0], 1, 130.0, "a b c");
         check(&["a", "left-out:a", "c:left-out"], &[5.0, 9.0, 1.0], 2, 6.0, "a c");
+    }
+
+    #[test]
+    fn a_lock_is_waited_for_though_starts_are_told_in_whole_milliseconds() {
+        let plan = plan(&workflow(&["format", "lint", "build"]), &Hints::default(), &limits(2)).expect("a plan");
+        let run = |step: usize, started_ms: f64, took: f64| Run {
+            step: plan.order[step],
+            slot: 0,
+            ready_ms: 0.0,
+            started_ms,
+            ended_ms: started_ms + took,
+        };
+        let runs = vec![run(0, 0.0, 1_534.8), run(1, 0.0, 21_407.25), run(2, 21_407.0, 46_639.5)];
+        assert_eq!(Timeline { runs }.critical_path(&plan), [plan.order[1], plan.order[2]]);
     }
 
     #[test]
