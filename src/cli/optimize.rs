@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::history::history;
 use super::machine::Machine;
 use super::recommendations::decide;
-use super::{Context, decisions, execute, foresight, learnt, stamp, workflows};
+use super::{Context, decisions, execute, foresight, learnt, page, stamp, workflows};
 use crate::error::Result;
 use crate::learn::WorkflowPattern;
 use crate::plan::{Limits, Plan, StepIndex, plan};
@@ -171,11 +171,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if args.write {
         page.written = decide::write(&project, &found.path, &changes, context)?;
     }
-    context.terminal.result(&if args.json {
-        report::json(&page)
-    } else {
-        report::text(&page.document(), context.terminal.width)
-    })?;
+    page::print(&page, &page.document(), args.json, context)?;
     Ok(0)
 }
 

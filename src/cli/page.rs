@@ -60,6 +60,14 @@ pub fn show(page: &impl Serialize, document: &Document, format: Format, context:
     deliver(&form(page, document, format, context), None, context)
 }
 
+/// Prints a page for programs or for a terminal.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn print(page: &impl Serialize, document: &Document, json: bool, context: &Context) -> Result<()> {
+    show(page, document, if json { Format::Json } else { Format::Text }, context)
+}
+
 /// Returns a page in the form that was asked for.
 pub fn form(page: &impl Serialize, document: &Document, format: Format, context: &Context) -> String {
     match format {

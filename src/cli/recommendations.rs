@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use super::history::history;
 use super::project::Project;
-use super::{Context, decisions, learnt};
+use super::{Context, decisions, learnt, page};
 use crate::error::{Error, Result};
 use crate::learn::Knowledge;
 use crate::recommend::verify::EXECUTIONS;
 use crate::recommend::{Action, ActionKind, Advice, Decisions, Gain, Life, Verification, recommend, verify};
 use crate::report::document::{Block, Document, Line, Table, name, strong, words};
-use crate::report::{self, format};
+use crate::report::format;
 use crate::scan::History;
 
 /// The metric whose level can be accepted.
@@ -193,23 +193,17 @@ fn show_list(found: &Found, list: &List, context: &Context) -> Result<u8> {
     let entries = found.advice.iter().map(|advice| Entry { advice, life: found.decisions.life(&advice.id) });
     let entries: Vec<Entry> = entries.filter(|entry| list.all || entry.life.is_open()).collect();
     let decided = list.all.then(|| decided(&found.decisions, &found.knowledge, &found.history));
-    context.terminal.result(&if list.json {
-        report::json(&Page { schema_version: 1, recommendations: entries, decisions: decided })
-    } else {
-        report::text(&document(&entries, found.advice.len(), decided.as_deref()), context.terminal.width)
-    })?;
-    Ok(0)
+    let document = document(&entries, found.advice.len(), decided.as_deref());
+    let all = Page { schema_version: 1, recommendations: entries, decisions: decided };
+    page::print(&all, &document, list.json, context).map(|()| 0)
 }
 
 fn show_one(found: &Found, id: &str, json: bool, context: &Context) -> Result<u8> {
     let advice = find(&found.advice, id)?;
     let entry = Entry { advice, life: found.decisions.life(&advice.id) };
-    context.terminal.result(&if json {
-        report::json(&Page { schema_version: 1, recommendations: vec![entry], decisions: None })
-    } else {
-        report::text(&page(&entry), context.terminal.width)
-    })?;
-    Ok(0)
+    let document = page(&entry);
+    let one = Page { schema_version: 1, recommendations: vec![entry], decisions: None };
+    page::print(&one, &document, json, context).map(|()| 0)
 }
 
 /// Returns the decisions, newest first, each applied one that stands with what came of it.

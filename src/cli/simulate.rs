@@ -9,12 +9,12 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::machine::Machine;
-use super::{Context, execute, foresight, workflows};
+use super::{Context, execute, foresight, page, workflows};
 use crate::error::{Error, Result};
 use crate::plan::capacity::{self, Load, Work};
 use crate::plan::{Limits, Plan, Policy, plan};
 use crate::report::document::{Block, Document, Table, name, words};
-use crate::report::{self, format};
+use crate::report::format;
 use crate::workflow::{self, did_you_mean};
 
 /// Most slots that are simulated.
@@ -147,11 +147,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let plan = plan(&workflow, &hints, &limits)?;
     let given = args.durations.as_ref().map(|file| durations(&plan, file, context)).transpose()?;
     let page = page(args, plan, given.as_deref())?;
-    context.terminal.result(&if args.json {
-        report::json(&page)
-    } else {
-        report::text(&page.document(), context.terminal.width)
-    })?;
+    page::print(&page, &page.document(), args.json, context)?;
     Ok(0)
 }
 

@@ -39,9 +39,9 @@ const VARIANCE: (f64, f64) = (1.0, 0.05);
 ///
 /// Six voices: moving averages of the step, of the step backed by its workflow, and of the branch and step backed by
 /// those; a logistic model of the workflow, one over all workflows of the history, and where it is known what executions
-/// change, and it is known of nearly all attempts, one of the workflow that hears that too. Each is weighted by how well it predicted lately (exponential weights
-/// under log loss: Cesa-Bianchi and Lugosi 2006, Prediction, Learning, and Games, section 3.3), so that a model speaks
-/// only where its own back-test beats the plain rates.
+/// change, and it is known of nearly all attempts, one of the workflow that hears that too. Each is weighted by how well it
+/// predicted lately (exponential weights under log loss: Cesa-Bianchi and Lugosi 2006, Prediction, Learning, and Games,
+/// section 3.3), so that a model speaks only where its own back-test beats the plain rates.
 #[derive(Debug, Clone, Default)]
 pub struct Failures {
     summaries: Summaries,

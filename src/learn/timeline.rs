@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::plan::WAIT_MS;
+use crate::plan::{GRAIN_MS, WAIT_MS};
 use crate::scan::{History, Name};
 
 /// One execution's attempts with what each of them waited for.
@@ -76,7 +76,7 @@ impl Timeline {
             let ready = if attempts.ready_ms[row].is_finite() { attempts.ready_ms[row].max(needed) } else { needed };
             let retried = last.contains_key(&step);
             if !retried && start - ready > WAIT_MS {
-                let freed = ends.partition_point(|(end, _)| *end <= start + 1.0);
+                let freed = ends.partition_point(|(end, _)| *end <= start + GRAIN_MS);
                 let blocker = ends[..freed].iter().rev().map(|(_, place)| *place).find(|other| *other < place);
                 waits_for.extend(blocker.filter(|blocker| nodes[*blocker].end > needed));
             }

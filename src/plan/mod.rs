@@ -18,7 +18,7 @@ pub use pace::Pace;
 pub use policy::Policy;
 pub use predict::Prediction;
 pub use resume::Resumed;
-pub use timeline::{Run, Timeline, WAIT_MS, simulate};
+pub use timeline::{GRAIN_MS, Run, Timeline, WAIT_MS, simulate};
 
 use crate::error::Result;
 use crate::workflow::Workflow;

@@ -9,8 +9,9 @@ use super::graph::{Plan, StepIndex};
 /// A start later than this after a step was ready is a wait for a slot or a lock, in milliseconds.
 pub const WAIT_MS: f64 = 10.0;
 
-/// Events tell starts in whole milliseconds and durations more finely: what let a step start seems to end so much later.
-const GRAIN_MS: f64 = 1.0;
+/// Events and records tell starts in whole milliseconds and durations more finely: what let a step start seems to end so much
+/// later.
+pub const GRAIN_MS: f64 = 1.0;
 
 /// What ran when.
 #[derive(Debug, Clone, Default, PartialEq)]

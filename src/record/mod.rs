@@ -19,7 +19,7 @@ pub use columns::Columns;
 pub use digest::{Digest, ExecutionId, RecordId};
 pub use outcome::Outcome;
 pub use outline::Outline;
-pub use recorder::{Fact, Recorder};
+pub use recorder::{Fact, Recorder, command_of};
 pub use resume::{Again, Earlier, Now, Resumption, resumption};
 
 /// The trigger of an execution in which a person ran selected steps only.

@@ -140,7 +140,7 @@ impl Recorder {
 }
 
 /// Returns the hash of a step's command text before variables are filled in.
-pub(super) fn command_of(step: &Step) -> Option<Digest> {
+pub fn command_of(step: &Step) -> Option<Digest> {
     step.template.as_ref().or(step.run.as_ref()).map(|text| Digest::of(text.as_bytes()))
 }
 

@@ -98,4 +98,4 @@ pub(super) fn parent(path: &Path) -> &Path {
 #[cfg(test)]
 pub(super) mod log;
 #[cfg(test)]
-mod states;
+pub(super) mod states;

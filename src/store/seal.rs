@@ -227,25 +227,12 @@ impl Spool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::record::{Attempt, Execution, Outcome, Source};
+    use crate::record::Attempt;
+    use crate::store::disk::states::execution;
 
     fn spool_one(spool: &Spool, number: u8) {
-        let execution = Execution {
-            id: ExecutionId::from_bytes([number; 12]),
-            workflow: "ci".to_owned(),
-            started_at: Timestamp::from_second(1_763_806_500).expect("in range"),
-            duration_ms: Some(10.0),
-            outcome: Outcome::Passed,
-            trigger: "person".to_owned(),
-            machine: None,
-            slots: Some(1),
-            variables: BTreeMap::new(),
-            source: Source::default(),
-            resumes: None,
-        };
+        let execution = execution(number);
         let journal = spool.create("main", &execution).expect("a journal");
         for step in ["one", "two", "three"] {
             journal.append(&Attempt::new(step, 1)).expect("appended");

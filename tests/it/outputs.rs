@@ -53,6 +53,7 @@ fn outputs() -> BTreeMap<&'static str, Vec<Value>> {
     };
     let [plain, still] = imported();
     let made = [Space::repository(), lived(1), lived(2), project().0, verified(), worked(), branched(), changed()];
+    see(&lacking(), "store-size", &["store", "size", "--json"]);
     for space in made.into_iter().chain([plain, still]) {
         see(&space, "analysis", &["analyze", "--json"]);
         see(&space, "insights", &["insights", "--json"]);
@@ -190,6 +191,18 @@ fn changed() -> Space {
         }
     });
     remembers("changed", &records)
+}
+
+/// Returns a clone that lacks one of the files that it holds records in.
+fn lacking() -> Space {
+    let space = Space::repository();
+    space.meow_ok(&["record", "--name", "x", "--duration", "1s", "--outcome", "passed"]);
+    space.meow_ok(&["commit"]);
+    let path = space.git(&["ls-tree", "-r", "--name-only", "HEAD", ".meow/records"]);
+    let blob = space.git(&["rev-parse", &format!("HEAD:{path}")]);
+    let object = space.root().join(".git/objects").join(&blob[..2]).join(&blob[2..]);
+    std::fs::remove_file(object).expect("it is loose");
+    space
 }
 
 /// Returns projects that know of their executions what a foreign file says, and no more: of commits, machines, memory and

@@ -7,6 +7,7 @@ use crate::execute::ExecutionOutcome;
 use crate::learn::doubts::{Doubt, Inputs, doubts};
 use crate::record::Digest;
 use crate::record::columns::given;
+use crate::record::command_of;
 use crate::redact::inert;
 use crate::report::format::count;
 use crate::scan;
@@ -29,11 +30,10 @@ pub(super) fn rerun(
             .hint("`git init`, then execute the workflow")
     })?;
     let tree = repository.state()?.tree.and_then(|tree| Digest::truncated(tree.bytes()));
-    let command = |step: &Step| step.template.as_ref().or(step.run.as_ref()).map(|text| Digest::of(text.as_bytes()));
     let (filled, inputs) = (identity::filled(context), identity::inputs(project, context));
     let inputs = |step: &Step| inputs.as_ref().filter(|_| !step.inputs.is_empty())?(step).map(Digest::from_bytes);
     let given = |step: &Step| given(filled(step), inputs(step));
-    let commands = workflow.steps.iter().filter_map(|step| Some((step.id.as_str(), (command(step)?, given(step)))));
+    let commands = workflow.steps.iter().filter_map(|step| Some((step.id.as_str(), (command_of(step)?, given(step)))));
     let commands = commands.collect();
     let mut suspects = match tree {
         Some(tree) => {

@@ -7,11 +7,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::cli::history::history;
-use crate::cli::{Context, push};
+use crate::cli::{Context, page, push};
 use crate::error::Result;
 use crate::git::{DATA_FOLDERS, Oid, Repository};
 use crate::report::document::{Block, Document, Table, words};
-use crate::report::{self, format};
+use crate::report::format;
 use crate::scan::History;
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
@@ -83,11 +83,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<u8> {
         logs_bytes: context.settings.logs_kept.bytes,
         skipped,
     };
-    context.terminal.result(&if args.json {
-        report::json(&size)
-    } else {
-        report::text(&size.document(), context.terminal.width)
-    })?;
+    page::print(&size, &size.document(), args.json, context)?;
     Ok(0)
 }
 

@@ -31,8 +31,9 @@ pub enum Before {
 /// Returns the whole hook.
 ///
 /// It may stop git only by the exit code of the hook that was there before, or by a workflow that ran and failed: where there is
-/// neither, a meow that is killed stops nothing. 126 and 127 are the shell's words for a meow that does not start. A pre-commit hook that only seals starts nothing at all while the
-/// spool, which lies beside the usual folder of hooks, is empty and no move of references was cut off.
+/// neither, a meow that is killed stops nothing. 126 and 127 are the shell's words for a meow that does not start. A pre-commit
+/// hook that only seals starts nothing at all while the spool, which lies beside the usual folder of hooks, is empty and no
+/// move of references was cut off.
 pub fn script(wanted: Wanted, before: Before) -> String {
     let Wanted { event, runs, made_folder } = wanted;
     let run = if runs { " --workflow" } else { "" };

@@ -16,7 +16,7 @@ use crate::store::{segments, toml};
 
 const WRITER: &str = "0123456789ab";
 
-fn execution(number: u8) -> Execution {
+pub(in crate::store) fn execution(number: u8) -> Execution {
     Execution {
         id: ExecutionId::from_bytes([number; 12]),
         workflow: "ci".to_owned(),

@@ -281,24 +281,13 @@ fn wrong(what: &str) -> ParquetError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Attempt, Execution, ExecutionId, Outcome, Record};
+    use crate::record::{Attempt, Record};
+    use crate::store::disk::states::execution;
     use crate::store::segment::{encode, shape::Wanted};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
     fn file(rows: usize) -> (Bytes, Footer) {
-        let execution = Arc::new(Execution {
-            id: ExecutionId::from_bytes([7; 12]),
-            workflow: "ci".into(),
-            started_at: jiff::Timestamp::UNIX_EPOCH,
-            duration_ms: None,
-            outcome: Outcome::Passed,
-            trigger: "person".into(),
-            machine: None,
-            slots: None,
-            variables: std::collections::BTreeMap::new(),
-            source: crate::record::Source::default(),
-            resumes: None,
-        });
+        let execution = Arc::new(execution(7));
         let record = |at: usize| Record {
             execution: Arc::clone(&execution),
             attempt: Attempt { needs: vec!["a".into(); at % 3], ..Attempt::new(format!("step {at}"), 1) },
